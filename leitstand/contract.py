@@ -1,0 +1,173 @@
+"""What a data contract says, free of any file format and any checking tool.
+
+The contract is the single source for types, units, ranges, personal-data classes, request validation, the API schema and the columns
+that are watched for drift. ``data_contracts`` reads and writes it as ODCS YAML and checks data against it.
+"""
+
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from leitstand.errors import UnknownName
+from leitstand.texts import Language
+
+ColumnType = Literal["integer", "number", "string", "boolean", "date", "timestamp", "file"]
+PersonalData = Literal["none", "personal", "special"]
+Scalar = bool | int | float | str
+
+
+class Frozen(BaseModel):
+    """Base of all models that people write by hand: immutable, and closed against unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bilingual(Frozen):
+    """A text in both languages."""
+
+    de: str
+    en: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the text in ``language``."""
+        return self.de if language == "de" else self.en
+
+
+class Column(Frozen):
+    """One column of a table, and every rule its values must keep.
+
+    Parameters
+    ----------
+    name : as it stands in the data; any text
+    type : ``file`` is a path or the bytes of a file with ``media_type``; ``date`` and ``timestamp`` are parsed to datetime64[ns]
+    unit : UCUM-like text such as ``°C`` or ``mm/s``; None where there is none
+    required : no value may be missing
+    unique : no value twice
+    primary_key_position : 1-based place in the table's key; None outside the key
+    minimum, maximum : inclusive; in ``unit``
+    allowed : the only values there may be; empty for any
+    pattern : regular expression that the whole text must match
+    max_length : of texts, in characters
+    media_type : of files, such as ``audio/wav``
+    max_bytes : of files
+    personal_data : ``special`` is Art. 9 GDPR (health and the like)
+    guesses : the names of the properties that were inferred from data and that nobody has confirmed yet
+    """
+
+    name: str = Field(min_length=1)
+    type: ColumnType
+    unit: str | None = None
+    description: Bilingual | None = None
+    required: bool = False
+    unique: bool = False
+    primary_key_position: int | None = Field(default=None, ge=1)
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[Scalar, ...] = ()
+    pattern: str | None = None
+    max_length: int | None = Field(default=None, ge=1)
+    media_type: str | None = None
+    max_bytes: int | None = Field(default=None, ge=1)
+    personal_data: PersonalData = "none"
+    guesses: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values can be computed with."""
+        return self.type in ("integer", "number")
+
+
+class Contract(Frozen):
+    """The rules of one table.
+
+    Parameters
+    ----------
+    id : stable identifier of the contract
+    version : semantic version of the contract
+    table : name of the table
+    freshness_hours : the newest row may be at most this old; None where it does not matter
+    time_column : the column that freshness and order are read from
+    on_broken : ``quarantine`` lets the good rows in and keeps the bad ones apart, ``stop`` lets nothing in
+    max_quarantine_share : 0 to 1; with more bad rows than this the run stops even under ``quarantine``
+    """
+
+    id: str
+    version: str = "1.0.0"
+    table: str
+    columns: tuple[Column, ...] = Field(min_length=1)
+    freshness_hours: float | None = Field(default=None, gt=0)
+    time_column: str | None = None
+    on_broken: Literal["quarantine", "stop"] = "quarantine"
+    max_quarantine_share: float = Field(default=0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"column names stand twice: {', '.join(twice)}")
+        if self.time_column is not None and self.time_column not in names:
+            raise ValueError(f"time column {self.time_column!r} is not among the columns")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def primary_key(self) -> list[str]:
+        """The names of the key columns in key order; empty without a key."""
+        keyed = [column for column in self.columns if column.primary_key_position is not None]
+        return [column.name for column in sorted(keyed, key=lambda column: column.primary_key_position or 0)]
+
+    def column(self, name: str) -> Column:
+        """Return one column by name.
+
+        Raises
+        ------
+        UnknownName
+            If there is none of that name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownName("column", name, self.names)
+
+    def only(self, names: list[str]) -> "Contract":
+        """Return the contract of just these columns, in the contract's order, as for a request without the target."""
+        kept = tuple(column for column in self.columns if column.name in set(names))
+        time = self.time_column if self.time_column in names else None
+        return self.model_copy(update={"columns": kept, "time_column": time})
+
+
+def conform(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return the contract's columns of ``frame`` in the contract's order and in one settled dtype each.
+
+    Training and serving call this on data that passed the contract, so that both see the same dtypes: numbers are float64 (missing as
+    NaN), also integers; booleans are float64 0/1/NaN; texts and files are object with None for missing; dates are datetime64[ns].
+
+    Parameters
+    ----------
+    frame : any column order; a column of the contract that is missing becomes all missing
+
+    Raises
+    ------
+    ValueError
+        If a value has no such form; checked data never raise.
+    """
+    settled: dict[str, pd.Series] = {}
+    for column in contract.columns:
+        values = frame[column.name] if column.name in frame.columns else pd.Series(np.nan, index=frame.index)
+        settled[column.name] = _settle(values, column)
+    return pd.DataFrame(settled, index=frame.index)
+
+
+def _settle(values: pd.Series, column: Column) -> pd.Series:
+    if column.type in ("integer", "number", "boolean"):
+        return values.astype("float64")
+    if column.type in ("date", "timestamp"):
+        return pd.to_datetime(values, utc=True).dt.tz_localize(None).astype("datetime64[ns]")
+    return values.astype(object).where(values.notna(), None)

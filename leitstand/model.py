@@ -1,0 +1,112 @@
+"""A trained model: the estimator, and the card that says what it is and what it was trained on."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from leitstand.contract import Contract, Scalar, conform
+from leitstand.prediction import Predictions
+from leitstand.project import Project
+
+
+class ModelCard(BaseModel):
+    """What must be known to use a stored estimator; stored beside it as JSON.
+
+    Parameters
+    ----------
+    candidate : name of the estimator among the project's candidates
+    target : column it predicts
+    feature_names : columns that go into the estimator, in order
+    classes : of a classification, in the order of the probabilities
+    positive : of two classes, the one the score speaks of
+    threshold : of the anomaly score
+    interval : half width of the prediction interval, in the target's unit
+    confidence : nominal coverage of the interval
+    ranges : smallest and largest value of every number column of the contract in training
+    data_version : content hash of the snapshot it was trained on
+    synthetic : whether that was built-in synthetic data
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: str
+    task: Literal["classification", "regression", "anomaly"]
+    candidate: str
+    target: str
+    feature_names: tuple[str, ...]
+    classes: tuple[Scalar, ...] = ()
+    positive: Scalar | None = None
+    threshold: float | None = None
+    interval: float | None = None
+    confidence: float | None = None
+    ranges: dict[str, tuple[float, float]] = {}
+    data_version: str = ""
+    rows: int = 0
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """An estimator with its card."""
+
+    estimator: Any
+    card: ModelCard
+
+    def predict(self, project: Project, frame: pd.DataFrame) -> Predictions:
+        """Return the answers for rows of the project's input contract.
+
+        Parameters
+        ----------
+        frame : shape (n, …): columns of the contract; others are ignored, missing ones count as missing values. Under
+            ``data.history_rows`` earlier rows of the same series stand before the rows they are history to.
+        """
+        settled = conform(frame, project.input_contract)
+        return self.answer(project.features(settled), settled, project.input_contract)
+
+    def answer(self, features: pd.DataFrame, settled: pd.DataFrame | None = None, contract: Contract | None = None) -> Predictions:
+        """Return the answers for model inputs; with the conformed contract columns, also which values lie outside training."""
+        inputs = features[list(self.card.feature_names)]
+        outside = self._outside(settled) if settled is not None else ()
+        if self.card.task == "classification":
+            return self._classify(inputs, outside)
+        if self.card.task == "regression":
+            return self._regress(inputs, outside)
+        return self._detect(inputs, outside)
+
+    def _classify(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+        probabilities: np.ndarray = self.estimator.predict_proba(inputs)
+        classes = np.asarray(self.estimator.classes_)
+        value = classes[probabilities.argmax(axis=1)]
+        score = None
+        if len(classes) == 2:
+            score = probabilities[:, list(self.card.classes).index(self.card.positive)]  # type: ignore[arg-type]
+        return Predictions(value, score, probabilities, self.card.classes, outside=outside)
+
+    def _regress(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+        value = np.asarray(self.estimator.predict(inputs), dtype=float)
+        if self.card.interval is None:
+            return Predictions(value, outside=outside)
+        return Predictions(value, lower=value - self.card.interval, upper=value + self.card.interval, outside=outside)
+
+    def _detect(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+        score = anomaly_score(self.estimator, inputs)
+        threshold = self.card.threshold if self.card.threshold is not None else float("inf")
+        return Predictions(score > threshold, score, threshold=self.card.threshold, outside=outside)
+
+    def _outside(self, settled: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+        names = [name for name in self.card.ranges if name in settled.columns]
+        if not names:
+            return tuple(() for _ in range(len(settled)))
+        values = settled[names].to_numpy(dtype=float)
+        low, high = np.array([self.card.ranges[name] for name in names]).T
+        beyond = (values < low) | (values > high)
+        columns = np.asarray(names, dtype=object)
+        return tuple(tuple(columns[row]) if row.any() else () for row in beyond)
+
+
+def anomaly_score(estimator: Any, inputs: pd.DataFrame) -> np.ndarray:
+    """Return shape (n,): the higher, the more anomalous (scikit-learn's ``score_samples`` turned round)."""
+    return -np.asarray(estimator.score_samples(inputs), dtype=float)

@@ -1,0 +1,51 @@
+"""What a model answers, in one form for all task kinds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers for n rows.
+
+    Parameters
+    ----------
+    value : shape (n,): the class, the number, or (anomaly) whether the row is anomalous (bool)
+    score : shape (n,): probability of the positive class (two classes), anomaly score (the higher the worse); None otherwise
+    probabilities : shape (n, k) in the order of ``classes``; None unless classification
+    classes : the k classes
+    lower, upper : shape (n,): bounds of the prediction interval, in the target's unit; None unless regression
+    threshold : of the anomaly score; None unless anomaly
+    outside : per row, the names of the number columns whose value lies outside what the model was trained on
+    """
+
+    value: np.ndarray
+    score: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    classes: tuple[str | int | float | bool, ...] = ()
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+    threshold: float | None = None
+    outside: tuple[tuple[str, ...], ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def take(self, rows: np.ndarray) -> "Predictions":
+        """Return the answers of some rows, given as positions or as a mask of shape (n,)."""
+        positions = np.flatnonzero(rows) if rows.dtype == bool else rows
+
+        def part(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[positions]
+
+        return Predictions(
+            value=self.value[positions],
+            score=part(self.score),
+            probabilities=part(self.probabilities),
+            classes=self.classes,
+            lower=part(self.lower),
+            upper=part(self.upper),
+            threshold=self.threshold,
+            outside=tuple(self.outside[i] for i in positions) if self.outside else (),
+        )

@@ -1,0 +1,201 @@
+"""A project: its decisions (project.yaml), its contract, and its pure functions (model.py)."""
+
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leitstand.contract import Contract
+from leitstand.errors import ProjectError, UnknownName, UsageError
+from leitstand.pipelines import tabular_candidates
+from leitstand.prediction import Predictions
+from leitstand.spec import SLUG, ProjectSpec, load_spec
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A use case that is ready to run.
+
+    ``model.py`` may define any of these pure functions; ``parameters`` is the section of that name in project.yaml:
+
+    - ``prepare(tables, parameters) -> DataFrame``: join several sources into the frame that the contract describes
+    - ``features(frame, parameters) -> DataFrame``: contract columns (without target) to model inputs, same index; may look at earlier
+      rows only
+    - ``candidates(features, parameters) -> dict[str, estimator]``: scikit-learn estimators, tried in this order; by default what suits a table
+    - ``baseline(frame, parameters) -> array``: today's rule, the answer without learning (for anomaly: a score, the higher the worse)
+    - ``advise(frame, predictions, parameters) -> list[dict | None]``: what follows from each prediction
+
+    Parameters
+    ----------
+    folder : where project.yaml and model.py are
+    """
+
+    spec: ProjectSpec
+    contract: Contract
+    folder: Path
+    functions: ModuleType
+
+    @property
+    def name(self) -> str:
+        """The slug."""
+        return self.spec.project
+
+    @property
+    def input_contract(self) -> Contract:
+        """The contract of a prediction request: every column but the target and what is never learned from."""
+        return self.contract.only([name for name in self.contract.names if name not in self.spec.not_learned])
+
+    def prepare(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """Return the one frame that the contract describes."""
+        if hasattr(self.functions, "prepare"):
+            prepared: pd.DataFrame = self.functions.prepare(dict(tables), self.spec.parameters)
+            return prepared
+        if len(tables) != 1:
+            raise ProjectError("errors.prepare_missing", project=self.name, count=len(tables), names=", ".join(tables))
+        return next(iter(tables.values()))
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the model inputs of conformed contract columns; same index."""
+        columns = [name for name in self.input_contract.names if name in frame.columns]
+        if hasattr(self.functions, "features"):
+            made: pd.DataFrame = self.functions.features(frame[columns], self.spec.parameters)
+            return made
+        return frame[columns]
+
+    def candidates(self, features: pd.DataFrame) -> dict[str, Any]:
+        """Return the unfitted estimators to compare, by name."""
+        if hasattr(self.functions, "candidates"):
+            made: dict[str, Any] = self.functions.candidates(features, self.spec.parameters)
+            return made
+        return tabular_candidates(self.spec.task, features)
+
+    def baseline(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """Return the answers of today's rule for each row, or None where model.py names no rule."""
+        if not hasattr(self.functions, "baseline"):
+            return None
+        return np.asarray(self.functions.baseline(frame, self.spec.parameters))
+
+    def advise(self, frame: pd.DataFrame, predictions: Predictions) -> Sequence[Mapping[str, Any] | None]:
+        """Return what follows from each prediction; None where nothing does."""
+        if not hasattr(self.functions, "advise"):
+            return [None] * len(frame)
+        advice: Sequence[Mapping[str, Any] | None] = self.functions.advise(frame, predictions, self.spec.parameters)
+        return advice
+
+    @property
+    def has_sample(self) -> bool:
+        """Whether the project brings built-in data."""
+        return (self.folder / "sample.py").is_file()
+
+    @property
+    def uses_sample(self) -> bool:
+        """Whether a source is built-in data."""
+        return any(source.sample is not None for source in self.spec.data.sources.values())
+
+    def sample(self) -> ModuleType:
+        """Return sample.py: ``SYNTHETIC`` (bool), ``write(folder, seed)`` that writes the files which the sources name.
+
+        Raises
+        ------
+        ProjectError
+            If there is none, or it cannot be loaded.
+        """
+        return load_module(self.folder / "sample.py", f"leitstand_project_{self.name}_sample")
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it may name a project.
+
+    Raises
+    ------
+    UsageError
+        If not; says which names may.
+    """
+    if not SLUG.fullmatch(name):
+        raise UsageError("errors.project_name_illegal", name=name)
+    return name
+
+
+def find_projects(roots: Sequence[Path]) -> dict[str, Path]:
+    """Return the folders of all projects under ``<root>/projects``, by name, sorted; an earlier root wins."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        for file in sorted((root / "projects").glob("*/project.yaml")):
+            found.setdefault(file.parent.name, file.parent)
+    return dict(sorted(found.items()))
+
+
+def locate(name: str, roots: Sequence[Path]) -> Path:
+    """Return the folder of the project ``name``.
+
+    Raises
+    ------
+    UsageError
+        If the name is illegal or unknown (did you mean).
+    """
+    check_name(name)
+    projects = find_projects(roots)
+    if name not in projects:
+        raise UnknownName("project", name, projects)
+    return projects[name]
+
+
+def load(folder: Path, contract: Contract) -> Project:
+    """Return the project in ``folder`` with its contract, everything checked against everything.
+
+    Raises
+    ------
+    ProjectError
+        If project.yaml, model.py or the columns they name are wrong.
+    """
+    path = folder / "project.yaml"
+    spec = load_spec(path)
+    if spec.project != folder.name:
+        raise ProjectError("errors.project_folder_differs", path=path, found=spec.project, expected=folder.name)
+    _check_columns(spec, contract, path)
+    model_file = folder / "model.py"
+    functions = load_module(model_file, f"leitstand_project_{spec.project}") if model_file.exists() else ModuleType(spec.project)
+    return Project(spec, contract, folder, functions)
+
+
+def load_module(path: Path, name: str) -> ModuleType:
+    """Return the Python file ``path`` as a module, loaded anew.
+
+    Raises
+    ------
+    ProjectError
+        If it is missing or fails while loading.
+    """
+    if not path.is_file():
+        raise ProjectError("errors.file_missing", path=path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProjectError("errors.model_py_broken", path=path, detail="not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and joblib look modules up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ProjectError("errors.model_py_broken", path=path, detail=f"{type(error).__name__}: {error}") from error
+    return module
+
+
+def _check_columns(spec: ProjectSpec, contract: Contract, path: Path) -> None:
+    data = spec.data
+    named = [("data.target", data.target), ("data.time", data.time), ("data.group", data.group), ("data.series", data.series)]
+    named += [("data.drop", name) for name in data.drop] + [("data.slices", name) for name in data.slices]
+    for key, column in named:
+        if column is not None and column not in contract.names:
+            shown = ", ".join(contract.names)
+            raise ProjectError(
+                "errors.column_not_in_contract", path=path, column=column, key=key, contract=spec.contract_file, columns=shown
+            )
