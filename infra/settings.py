@@ -1,0 +1,113 @@
+"""The only place that reads the environment, and the one place that switches every tool's telemetry off."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import leitstand
+from leitstand.errors import UsageError
+from leitstand.spec import describe
+from leitstand.texts import Language
+
+NO_TELEMETRY = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",  # MLflow takes the word, not "1"
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "SCARF_NO_ANALYTICS": "true",
+}
+QUIET = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # the default of 20 s is too short on two cores
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "TQDM_DISABLE": "1",  # the command line has progress bars of its own
+}
+
+
+class Settings(BaseSettings):
+    """Where the state lives and how the tools are set; every field is an environment variable ``LEITSTAND_<NAME>``.
+
+    Parameters
+    ----------
+    home : the state folder
+    workspace : the folder with the company's own ``projects/`` and ``data_contracts/``
+    database_url : SQLAlchemy URL of PostgreSQL for MLflow, Prefect and the prediction log; SQLite files in ``home`` where unset
+    artifacts_url : network folder or ``s3://…`` for artifacts and data versions; folders in ``home`` where unset
+    mlflow_url : of a running MLflow server; the client works straight on the database where unset
+    language : of everything a person reads
+    real_data : folder of public data sets, for tests and benchmarks
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LEITSTAND_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Path(".leitstand")
+    workspace: Path = Field(default_factory=Path.cwd)
+    database_url: SecretStr | None = None
+    artifacts_url: str | None = None
+    mlflow_url: str | None = None
+    language: Language = "en"
+    real_data: Path | None = None
+
+    @cached_property
+    def root(self) -> Path:
+        """The state folder, absolute. It is made when something is first written."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders that hold ``projects/`` and ``data_contracts/``: the company's own first, then those that come with Leitstand."""
+        shipped = Path(leitstand.__file__).parent.parent
+        own = self.workspace.resolve()
+        return (own,) if own == shipped else (own, shipped)
+
+    def database(self, name: str) -> str:
+        """Return the SQLAlchemy URL of one of our databases: ``mlflow``, ``prefect`` or ``predictions``.
+
+        With ``database_url`` all three share that database (their table names do not clash); otherwise each is a SQLite file.
+        """
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.root / f'{name}.db'}"
+
+    def folder(self, *parts: str) -> Path:
+        """Return a folder below the state folder, made if missing.
+
+        Raises
+        ------
+        OSError
+            If it cannot be made: full or read-only disk.
+        """
+        path = self.root.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of the environment, with ``overrides`` on top.
+
+    Raises
+    ------
+    UsageError
+        If a variable has a value that cannot be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise UsageError("errors.settings_invalid", problems=describe(error)) from error
+
+
+def calm_tools() -> None:
+    """Switch off all telemetry and all chatter of the tools, for this process and its children. Call before importing any of them."""
+    for name, value in NO_TELEMETRY.items():
+        os.environ[name] = value
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
