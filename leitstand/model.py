@@ -80,10 +80,10 @@ class TrainedModel:
         probabilities: np.ndarray = self.estimator.predict_proba(inputs)
         classes = np.asarray(self.estimator.classes_)
         value = classes[probabilities.argmax(axis=1)]
-        score = None
-        if len(classes) == 2:
-            score = probabilities[:, list(self.card.classes).index(self.card.positive)]  # type: ignore[arg-type]
-        return Predictions(value, score, probabilities, self.card.classes, outside=outside)
+        score, positive = None, self.card.positive
+        if len(classes) == 2 and positive is not None:
+            score = probabilities[:, self.card.classes.index(positive)]
+        return Predictions(value, score, probabilities, self.card.classes, positive, outside=outside)
 
     def _regress(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
         value = np.asarray(self.estimator.predict(inputs), dtype=float)

@@ -15,6 +15,7 @@ class Predictions:
     score : shape (n,): probability of the positive class (two classes), anomaly score (the higher the worse); None otherwise
     probabilities : shape (n, k) in the order of ``classes``; None unless classification
     classes : the k classes
+    positive : of two classes, the one that ``score`` speaks of
     lower, upper : shape (n,): bounds of the prediction interval, in the target's unit; None unless regression
     threshold : of the anomaly score; None unless anomaly
     outside : per row, the names of the number columns whose value lies outside what the model was trained on
@@ -24,6 +25,7 @@ class Predictions:
     score: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     classes: tuple[str | int | float | bool, ...] = ()
+    positive: str | int | float | bool | None = None
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
     threshold: float | None = None
@@ -44,6 +46,7 @@ class Predictions:
             score=part(self.score),
             probabilities=part(self.probabilities),
             classes=self.classes,
+            positive=self.positive,
             lower=part(self.lower),
             upper=part(self.upper),
             threshold=self.threshold,

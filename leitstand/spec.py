@@ -86,6 +86,7 @@ class Data(Frozen):
     ordered : the rows are in time order though no column tells the time
     group : rows of one group (batch, patient, machine) never stand on both sides of a split
     drop : columns that are in the data and must not be learned from (identifiers, leaks)
+    checked : columns that a person has checked to be known before the answer, though they look like a leak
     slices : columns whose values are judged one by one
     history_rows : how many earlier rows (of the same ``series``) the features of one row look at
     series : column that names the series a row belongs to, for features that look back
@@ -100,6 +101,7 @@ class Data(Frozen):
     ordered: bool = False
     group: str | None = None
     drop: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     history_rows: int = Field(default=0, ge=0)
     series: str | None = None
