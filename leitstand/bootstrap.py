@@ -75,7 +75,9 @@ def paired_gain(metric: Metric, truth: np.ndarray, new: Predictions, old: Predic
     """
     value = metric.gain(metric(truth, new), metric(truth, old))
     sign = 1 if metric.greater_is_better else -1
-    gains = [sign * (metric.compute(truth, new, drawn) - metric.compute(truth, old, drawn)) for drawn in weights(len(truth), blocks)]
+    gains = [
+        sign * (metric.compute(truth, new, drawn) - metric.compute(truth, old, drawn)) for drawn in weights(len(truth), blocks)
+    ]
     return Estimate(value, *_bounds(np.concatenate(gains)))
 
 

@@ -44,10 +44,10 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str | int | float | bool, ...]:
-        """The classes of a classification, sorted; empty otherwise."""
+        """The classes of a classification in scikit-learn's order; empty otherwise."""
         if self.project.spec.task != "classification":
             return ()
-        return tuple(sorted(pd.unique(self.target).tolist(), key=str))
+        return tuple(np.unique(self.target).tolist())
 
     def take(self, mask: np.ndarray) -> "Dataset":
         """Return some rows, given as a mask of shape (n,) or as positions."""

@@ -34,7 +34,11 @@ def refuse_leaks(dataset: Dataset) -> None:
         columns = ", ".join(leak.column for leak in leaks)
         findings = "; ".join(f"{leak.column}: {leak.finding}" for leak in leaks[:5])
         raise LeakError(
-            "errors.leak", project=dataset.project.name, target=dataset.project.spec.data.target, columns=columns, findings=findings
+            "errors.leak",
+            project=dataset.project.name,
+            target=dataset.project.spec.data.target,
+            columns=columns,
+            findings=findings,
         )
 
 

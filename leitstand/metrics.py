@@ -150,7 +150,9 @@ def _positive(truth: np.ndarray, predictions: Predictions) -> np.ndarray:
 def _alarms(truth: np.ndarray, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     if predictions.threshold is not None or not predictions.classes:
         return np.asarray(truth, dtype=float), np.asarray(predictions.value, dtype=float)
-    return np.asarray(truth == predictions.positive, dtype=float), np.asarray(predictions.value == predictions.positive, dtype=float)
+    return np.asarray(truth == predictions.positive, dtype=float), np.asarray(
+        predictions.value == predictions.positive, dtype=float
+    )
 
 
 def _recall(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:

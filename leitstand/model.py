@@ -66,7 +66,9 @@ class TrainedModel:
         settled = conform(frame, project.input_contract)
         return self.answer(project.features(settled), settled, project.input_contract)
 
-    def answer(self, features: pd.DataFrame, settled: pd.DataFrame | None = None, contract: Contract | None = None) -> Predictions:
+    def answer(
+        self, features: pd.DataFrame, settled: pd.DataFrame | None = None, contract: Contract | None = None
+    ) -> Predictions:
         """Return the answers for model inputs; with the conformed contract columns, also which values lie outside training."""
         inputs = features[list(self.card.feature_names)]
         outside = self._outside(settled) if settled is not None else ()

@@ -279,7 +279,7 @@ class ProjectSpec(Frozen):
     monitoring: Monitoring = Monitoring()
     maintenance: Maintenance = Maintenance()
     when_it_errs: WhenItErrs = WhenItErrs()
-    parameters: dict[str, float | int | str | bool | list[float] | list[str]] = {}
+    parameters: dict[str, float | int | str | bool | list[float] | list[str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _split_has_its_column(self) -> Self:

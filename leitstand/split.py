@@ -15,7 +15,9 @@ from leitstand.spec import Split
 MOST_FOLD_CLASSES = 100
 
 
-def holdout_mask(split: Split, features: pd.DataFrame, target: np.ndarray, groups: np.ndarray | None, discrete: bool) -> np.ndarray:
+def holdout_mask(
+    split: Split, features: pd.DataFrame, target: np.ndarray, groups: np.ndarray | None, discrete: bool
+) -> np.ndarray:
     """Return which rows are held out.
 
     Under ``stratified`` and ``group`` the choice hangs on the hash of a row's content or of its group, so a row or group stays on its
@@ -96,7 +98,7 @@ def _hash(frame: pd.DataFrame, seed: int) -> np.ndarray:
 
 def _lowest_groups(hashes: np.ndarray, share: float) -> np.ndarray:
     """Return the rows of the groups with the lowest hashes, as many whole groups as make up about ``share`` of the rows."""
-    distinct, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     before = counts.cumsum() - counts
     chosen = before + counts / 2 < share * len(hashes)
     chosen[0] = True

@@ -35,7 +35,7 @@ def messages(area: str) -> Mapping[str, Mapping[str, str]]:
     return _area(area)
 
 
-def text(key: str, language: Language = "en", **values: object) -> str:
+def text(key: str, language: Language = "en", /, **values: object) -> str:
     """Return the message ``key`` in ``language`` with its placeholders filled.
 
     Parameters

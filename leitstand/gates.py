@@ -1,0 +1,74 @@
+"""What a model must show before it may be promoted."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from leitstand.bootstrap import Estimate
+from leitstand.errors import UnknownName
+from leitstand.metrics import Metric
+from leitstand.spec import Criterion, Gates
+
+
+class Gate(BaseModel):
+    """One gate and what it said.
+
+    Parameters
+    ----------
+    name : ``criterion:<metric>``, ``baseline``, ``champion``, ``latency`` or ``slice:<column>=<value>``
+    value : what was measured; None where it could not be
+    threshold : what it had to reach
+    at_least : whether the value has to be at or above the threshold (at or below otherwise)
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    value: float | None
+    threshold: float
+    at_least: bool
+    passed: bool
+
+
+def criterion_gates(criteria: Sequence[Criterion], metrics: Mapping[str, Metric], values: Mapping[str, float]) -> list[Gate]:
+    """Return one gate per success criterion of the project.
+
+    Raises
+    ------
+    UnknownName
+        If a criterion names a metric that the task kind does not have.
+    """
+    gates = []
+    for criterion in criteria:
+        if criterion.metric not in metrics:
+            raise UnknownName("metric", criterion.metric, metrics)
+        value = values.get(criterion.metric)
+        threshold = criterion.at_least if criterion.at_least is not None else criterion.at_most
+        assert threshold is not None, "the specification holds exactly one bound"
+        gates.append(gate(f"criterion:{criterion.metric}", value, threshold, criterion.at_least is not None))
+    return gates
+
+
+def gate(name: str, value: float | None, threshold: float, at_least: bool) -> Gate:
+    """Return a gate: passed where the value is known and on the right side of the threshold."""
+    passed = value is not None and (value >= threshold if at_least else value <= threshold)
+    return Gate(name=name, value=value, threshold=threshold, at_least=at_least, passed=passed)
+
+
+def baseline_gate(gain: Estimate, gates: Gates) -> Gate:
+    """Return the gate against the baseline: the whole 95 % interval of the gain must lie above the minimum improvement."""
+    passed = gain.low > gates.minimum_improvement
+    return Gate(name="baseline", value=gain.low, threshold=gates.minimum_improvement, at_least=True, passed=passed)
+
+
+def champion_gate(gain: Estimate, gates: Gates, same_data: bool) -> Gate:
+    """Return the gate against the champion.
+
+    On the champion's own data version a challenger has to be better with certainty. On newer data it may be as good: it knows more of
+    today; then the gain must not be below ``-champion_tolerance`` in its point value, nor certainly negative.
+    """
+    if same_data:
+        passed = gain.low > gates.minimum_improvement
+        return Gate(name="champion", value=gain.low, threshold=gates.minimum_improvement, at_least=True, passed=passed)
+    threshold = -gates.champion_tolerance
+    return Gate(name="champion", value=gain.value, threshold=threshold, at_least=True, passed=gain.value >= threshold)

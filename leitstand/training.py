@@ -1,0 +1,269 @@
+"""Comparing candidates by cross-validation on the training part, and fitting the best one."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from leitstand.bootstrap import paired_gain
+from leitstand.dataset import Dataset
+from leitstand.errors import ProjectError, UnknownName
+from leitstand.metrics import Metric, metrics_for, primary_metric
+from leitstand.model import ModelCard, TrainedModel
+from leitstand.prediction import Predictions
+from leitstand.split import folds
+
+Progress = Callable[[str], None]
+LEARNING_CURVE_SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+LEARNING_CURVE_MOST_ROWS = (
+    20_000  # beyond this more rows of the same kind rarely matter, and the curve would cost more than the model
+)
+
+
+@dataclass(frozen=True)
+class CandidateScore:
+    """How one candidate did in cross-validation.
+
+    Parameters
+    ----------
+    value : the project's metric over all validated rows
+    seconds : it took, all folds
+    """
+
+    name: str
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training gave: the fitted model and how it was chosen."""
+
+    model: TrainedModel
+    metric: str
+    candidates: tuple[CandidateScore, ...]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """How the metric grows with the training rows.
+
+    Parameters
+    ----------
+    rows, values : one entry per size
+    more_data_helps : whether the last step up brought a gain whose 95 % interval lies above zero
+    """
+
+    rows: tuple[int, ...]
+    values: tuple[float, ...]
+    more_data_helps: bool
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """Out-of-fold answers: positions in the training part, and the predictions for them."""
+
+    positions: np.ndarray
+    predictions: Predictions
+
+
+def chosen_metric(dataset: Dataset) -> Metric:
+    """Return the metric by which the project's candidates are compared.
+
+    Raises
+    ------
+    UnknownName
+        If project.yaml names one that the task kind does not have.
+    """
+    spec = dataset.project.spec
+    known = metrics_for(spec.task, len(dataset.classes))
+    name = spec.training.metric or primary_metric(spec.task, len(dataset.classes))
+    if name not in known:
+        raise UnknownName("metric", name, known)
+    return known[name]
+
+
+def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progress = lambda _: None) -> Training:
+    """Cross-validate every candidate on the training part and return the best one, fitted on all of it.
+
+    With one candidate only what needs out-of-fold answers (interval, threshold) is validated.
+
+    Parameters
+    ----------
+    dataset : the training part alone
+    progress : told the name of each candidate as it starts
+
+    Raises
+    ------
+    ProjectError
+        If a candidate cannot be fitted.
+    """
+    metric = chosen_metric(dataset)
+    candidates = dataset.project.candidates(dataset.features)
+    scores: list[CandidateScore] = []
+    best: tuple[float, str, list[_Fold]] | None = None
+    for name, estimator in candidates.items():
+        progress(name)
+        started = time.perf_counter()
+        needed = len(candidates) > 1 or dataset.project.spec.task != "classification"
+        answers = list(_out_of_fold(dataset, name, estimator)) if needed else []
+        value = _score(dataset, metric, answers)
+        scores.append(CandidateScore(name, value, time.perf_counter() - started))
+        if best is None or metric.gain(value, best[0]) > 0 or np.isnan(best[0]):
+            best = (value, name, answers)
+    if best is None:
+        raise ProjectError("errors.no_candidates", project=dataset.project.name)
+    _, name, answers = best
+    fitted = _fit(dataset, name, candidates[name])
+    card = _card(dataset, name, data_version, synthetic, answers)
+    return Training(TrainedModel(fitted, card), metric.name, tuple(scores))
+
+
+def learning_curve(dataset: Dataset, training: Training) -> LearningCurve | None:
+    """Return how the chosen candidate does with growing shares of the training part, judged on its last cross-validation fold.
+
+    The hold-out is not touched. None where the training part is too small to be cut.
+
+    Parameters
+    ----------
+    dataset : the training part
+    """
+    if len(dataset) > LEARNING_CURVE_MOST_ROWS:
+        step = -(-len(dataset) // LEARNING_CURVE_MOST_ROWS)
+        dataset = dataset.take(np.arange(len(dataset)) % step == 0)
+    metric = chosen_metric(dataset)
+    name = training.model.card.candidate
+    estimator = dataset.project.candidates(dataset.features)[name]
+    inside, validation = list(_split(dataset))[-1]
+    judged = dataset.take(validation)
+    order = inside if dataset.project.spec.split.strategy == "time" else np.random.default_rng(0).permutation(inside)
+    rows, answers = [], []
+    for share in LEARNING_CURVE_SHARES:
+        part = order[-max(1, int(len(order) * share)) :]
+        if len(part) < 20 or (dataset.discrete and len(np.unique(dataset.target[part])) < len(np.unique(dataset.target[inside]))):
+            continue
+        rows.append(len(part))
+        answers.append(_answer(dataset, _fit(dataset.take(part), name, estimator), judged))
+    if len(rows) < 2:
+        return None
+    values = tuple(metric(judged.target, answer) for answer in answers)
+    blocks = dataset.project.spec.split.strategy == "time"
+    last = paired_gain(metric, judged.target, answers[-1], answers[-2], blocks)
+    return LearningCurve(tuple(rows), values, last.low > 0)
+
+
+def _split(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return folds(dataset.project.spec.split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
+
+
+def _out_of_fold(dataset: Dataset, name: str, estimator: Any) -> Iterator[_Fold]:
+    for inside, outside in _split(dataset):
+        yield _Fold(outside, _answer(dataset, _fit(dataset.take(inside), name, estimator), dataset.take(outside)))
+
+
+def _fit(dataset: Dataset, name: str, estimator: Any) -> Any:
+    """Return a fitted clone; an anomaly detector sees normal rows only."""
+    learned = dataset.take(~dataset.target) if dataset.project.spec.task == "anomaly" else dataset
+    target = None if dataset.project.spec.task == "anomaly" else learned.target
+    try:
+        with warnings.catch_warnings():
+            # a candidate that has not converged is still judged by its figures
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return clone(estimator).fit(learned.features, target)
+    except Exception as error:
+        detail = " ".join(str(error).split())[:300]
+        raise ProjectError("errors.candidate_failed", project=dataset.project.name, candidate=name, detail=detail) from error
+
+
+def _answer(dataset: Dataset, fitted: Any, judged: Dataset) -> Predictions:
+    card = _card(dataset, "", "", False, [])
+    if card.task == "anomaly":
+        card = card.model_copy(update={"threshold": float("inf")})
+    if card.task == "classification":
+        card = card.model_copy(update={"classes": tuple(np.asarray(fitted.classes_).tolist())})
+    return TrainedModel(fitted, card).answer(judged.features)
+
+
+def _score(dataset: Dataset, metric: Metric, answers: list[_Fold]) -> float:
+    """Return the metric over each fold, averaged by the number of rows; NaN without answers."""
+    values = [(metric(dataset.target[fold.positions], fold.predictions), len(fold.positions)) for fold in answers]
+    defined = [(value, rows) for value, rows in values if np.isfinite(value)]
+    if not defined:
+        return float("nan")
+    figures, rows = zip(*defined, strict=True)
+    return float(np.average(figures, weights=rows))
+
+
+def _card(dataset: Dataset, name: str, data_version: str, synthetic: bool, answers: list[_Fold]) -> ModelCard:
+    spec = dataset.project.spec
+    card = ModelCard(
+        project=spec.project,
+        task=spec.task,
+        candidate=name,
+        target=spec.data.target,
+        feature_names=tuple(dataset.features.columns),
+        classes=dataset.classes,
+        positive=positive_class(dataset),
+        ranges=_ranges(dataset),
+        data_version=data_version,
+        rows=len(dataset),
+        synthetic=synthetic,
+    )
+    return card.model_copy(update=_calibration(dataset, answers))
+
+
+def _calibration(dataset: Dataset, answers: list[_Fold]) -> dict[str, float]:
+    """Return the interval's half width or the alarm threshold, from out-of-fold answers.
+
+    The half width is the split-conformal quantile of absolute residuals (Lei et al., JASA 113(523), 2018, eq. 4) with cross-validation
+    residuals as in CV+ (Barber et al., Ann. Statist. 49(1), 2021); the threshold is the same quantile of normal rows' scores.
+    """
+    spec = dataset.project.spec
+    if not answers or spec.task == "classification":
+        return {}
+    if spec.task == "regression":
+        residuals = np.concatenate([np.abs(dataset.target[fold.positions] - fold.predictions.value) for fold in answers])
+        return {"interval": conformal_quantile(residuals, spec.training.confidence), "confidence": spec.training.confidence}
+    scores = [fold.predictions.score[~dataset.target[fold.positions]] for fold in answers if fold.predictions.score is not None]
+    return {"threshold": conformal_quantile(np.concatenate(scores), 1 - spec.training.max_false_alarm_rate)}
+
+
+def conformal_quantile(values: np.ndarray, level: float) -> float:
+    """Return the ⌈(n+1)·level⌉-th smallest of n values (the largest where there are too few), so that the next one is covered with ``level``."""
+    rank = min(len(values), int(np.ceil((len(values) + 1) * level)))
+    return float(np.sort(values)[rank - 1])
+
+
+def positive_class(dataset: Dataset) -> str | int | float | bool | None:
+    """Return the class that matters: as project.yaml says, otherwise the rarer of two; None for other tasks.
+
+    Raises
+    ------
+    UnknownName
+        If project.yaml names a class that the data do not have.
+    """
+    classes = dataset.classes
+    if len(classes) != 2:
+        return None
+    named = dataset.project.spec.data.positive
+    if named is None:
+        return classes[0] if np.mean(dataset.target == classes[0]) < 0.5 else classes[1]
+    if named not in classes:
+        raise UnknownName("class", str(named), [str(name) for name in classes])
+    return classes[classes.index(named)]
+
+
+def _ranges(dataset: Dataset) -> dict[str, tuple[float, float]]:
+    numbers = [column.name for column in dataset.project.input_contract.columns if column.is_number]
+    values = dataset.frame[numbers].to_numpy(dtype=float)
+    ranges = {}
+    for i, name in enumerate(numbers):
+        present = values[np.isfinite(values[:, i]), i]
+        if len(present):
+            ranges[name] = (float(present.min()), float(present.max()))
+    return ranges
