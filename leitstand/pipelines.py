@@ -90,4 +90,3 @@ def encode(features: pd.DataFrame, scale: bool) -> ColumnTransformer:
 def _filled(*then: Any) -> Pipeline:
     first, rest = ([then[0]], list(then[1:])) if isinstance(then[0], DateParts) else ([], list(then))
     return make_pipeline(*first, SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), *rest)
-
