@@ -29,6 +29,7 @@ QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "TQDM_DISABLE": "1",  # the command line has progress bars of its own
 }
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     database_url : SQLAlchemy URL of PostgreSQL for MLflow, Prefect and the prediction log; SQLite files in ``home`` where unset
     artifacts_url : network folder or ``s3://…`` for artifacts and data versions; folders in ``home`` where unset
     mlflow_url : of a running MLflow server; the client works straight on the database where unset
+    prefect_url : of the Prefect server, used when it answers; a temporary one is started otherwise
     language : of everything a person reads
     real_data : folder of public data sets, for tests and benchmarks
     """
@@ -54,6 +56,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     artifacts_url: str | None = None
     mlflow_url: str | None = None
+    prefect_url: str = "http://127.0.0.1:4200/api"
     language: Language = "en"
     real_data: Path | None = None
 
@@ -70,9 +73,10 @@ class Settings(BaseSettings):
         return (own,) if own == shipped else (own, shipped)
 
     def database(self, name: str) -> str:
-        """Return the SQLAlchemy URL of one of our databases: ``mlflow``, ``prefect`` or ``predictions``.
+        """Return the SQLAlchemy URL of one of our databases: ``mlflow``, ``prefect``, ``predictions`` or ``history``.
 
-        With ``database_url`` all three share that database (their table names do not clash); otherwise each is a SQLite file.
+        With ``database_url`` all share that database (MLflow in a schema of its own: it and Prefect both have a table ``alembic_version``);
+        otherwise each is a SQLite file.
         """
         if self.database_url is not None:
             return self.database_url.get_secret_value()

@@ -1,0 +1,170 @@
+"""Who made which model the champion, when and why: append-only, each entry chained to the one before.
+
+The history is the truth about the champion, and MLflow's alias is its mirror: an entry can be turned into an alias again, but an alias does
+not know who set it and why. An entry holds the SHA-256 of its own content and of its predecessor, so that ``verify`` finds an entry that was
+changed, removed from the middle or slipped in. (A cut-off end cannot be seen from the chain alone; keep the newest hash elsewhere for that.)
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Literal, cast
+
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, insert, select, text
+
+from infra.databases import create_tables, open_engine, reading, writing
+from leitstand.errors import StateError
+
+Kind = Literal["promote", "rollback"]
+FIRST = "0" * 64
+
+_metadata = MetaData()
+_promotions = Table(
+    "leitstand_promotions",
+    _metadata,
+    Column("project", String(63), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("from_version", Integer),
+    Column("to_version", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("time", String(32), nullable=False),  # as text, and the evidence too: the hash needs the same characters for ever
+    Column("evidence", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One entry of the history.
+
+    Parameters
+    ----------
+    number : 1, 2, … within the project
+    from_version : the champion before; None for the first
+    time : aware, UTC
+    evidence : what the decision rested on, such as metrics and gates
+    previous : SHA-256 of the entry before, zeros for the first
+    sha256 : of this entry with ``previous``
+    """
+
+    project: str
+    number: int
+    kind: Kind
+    from_version: int | None
+    to_version: int
+    who: str
+    why: str
+    time: datetime
+    evidence: Mapping[str, Any]
+    previous: str
+    sha256: str
+
+
+class History:
+    """The promotions of all projects in one database (SQLite or PostgreSQL); tables are made on first use."""
+
+    def __init__(self, url: str) -> None:
+        self._unready = open_engine(url)
+        self._first_use = Lock()
+        self._ready = False
+
+    @property
+    def _engine(self) -> Engine:
+        with self._first_use:
+            if not self._ready:
+                create_tables(self._unready, _metadata)
+                self._ready = True
+        return self._unready
+
+    def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        self._unready.dispose()
+
+    def append(
+        self, project: str, kind: Kind, to_version: int, *, who: str, why: str, evidence: Mapping[str, Any] | None = None
+    ) -> Promotion:
+        """Append one entry and return it; when this returns it is on disk.
+
+        Raises
+        ------
+        StateError
+            If the database cannot be written, or stayed locked. No entry is kept then.
+        """
+        with writing(self._engine) as connection:
+            _one_writer(connection)
+            last = _rows(connection, project)[-1:]
+            row: dict[str, Any] = {
+                "project": project,
+                "number": last[0]["number"] + 1 if last else 1,
+                "kind": kind,
+                "from_version": last[0]["to_version"] if last else None,
+                "to_version": to_version,
+                "who": who,
+                "why": why,
+                "time": datetime.now(UTC).isoformat(),
+                "evidence": json.dumps(dict(evidence or {}), sort_keys=True, ensure_ascii=False, default=str),
+                "previous": last[0]["sha256"] if last else FIRST,
+            }
+            row["sha256"] = _hash(row)
+            connection.execute(insert(_promotions), [row])
+        return _promotion(row)
+
+    def read(self, project: str) -> list[Promotion]:
+        """Return all entries of the project, oldest first."""
+        with reading(self._engine) as connection:
+            return [_promotion(row) for row in _rows(connection, project)]
+
+    def champions(self, project: str) -> list[int]:
+        """Return the champions that a rollback would step back through, the current one last; empty before the first promotion."""
+        stack: list[int] = []
+        for entry in self.read(project):
+            if entry.kind == "rollback" and entry.to_version in stack:
+                while stack[-1] != entry.to_version:
+                    stack.pop()
+            else:
+                stack.append(entry.to_version)
+        return stack
+
+    def verify(self, project: str) -> int:
+        """Return the number of entries, every one of them unchanged and in its place.
+
+        Raises
+        ------
+        StateError
+            If an entry was changed, removed from the middle or slipped in; names the first.
+        """
+        previous = FIRST
+        with reading(self._engine) as connection:
+            rows = _rows(connection, project)
+        for number, row in enumerate(rows, start=1):
+            if row["number"] != number or row["previous"] != previous or row["sha256"] != _hash(row):
+                raise StateError("infra.history_changed", project=project, number=number)
+            previous = row["sha256"]
+        return len(rows)
+
+
+def _one_writer(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's transaction holds the one write lock already
+        connection.execute(text("LOCK TABLE leitstand_promotions IN EXCLUSIVE MODE"))
+
+
+def _rows(connection: Connection, project: str) -> list[dict[str, Any]]:
+    query = select(_promotions).where(_promotions.c.project == project).order_by(_promotions.c.number)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _hash(row: Mapping[str, Any]) -> str:
+    content = {name: value for name, value in row.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+def _promotion(row: Mapping[str, Any]) -> Promotion:
+    settled = {**row, "kind": cast(Kind, row["kind"])}
+    settled |= {"time": datetime.fromisoformat(row["time"]), "evidence": json.loads(row["evidence"])}
+    return Promotion(**settled)

@@ -1,0 +1,290 @@
+"""Registered models, their champion, and what became champion when and why.
+
+A version is registered only after its files were read back with the right hash, and the alias is set only after the version stands in the
+registry and the promotion in the history. So a process killed at any point leaves at worst files nobody points at, a version nobody promoted,
+or a promotion whose alias is still to be set; ``champion`` sets it then.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from infra.history import History, Kind, Promotion
+from infra.locks import hold
+from infra.mlflow_client import is_missing, local_folder, mlflow_errors, open_client
+from infra.settings import Settings
+from infra.tracking import MODEL_TAG, Tracker
+from leitstand.errors import ModelError, StateError, TamperedModel, UnknownName
+from leitstand.model import TrainedModel
+from leitstand.model_file import digest, load_model
+
+CHAMPION = "champion"
+LOCK_WAIT_SECONDS = 60.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered model.
+
+    Parameters
+    ----------
+    version : 1, 2, … within the project
+    sha256 : of the stored model, checked at every load
+    data_version : content hash of the snapshot it was trained on
+    alias : ``champion`` or None
+    location : folder or address of its files
+    """
+
+    project: str
+    version: int
+    run_id: str
+    sha256: str
+    data_version: str
+    alias: str | None
+    created: datetime
+    tags: Mapping[str, str]
+    location: str
+
+
+class Registry:
+    """The models of all projects."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tracker = Tracker(settings)
+        self._history = History(settings.database("history"))
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return open_client(self._settings)
+
+    def close(self) -> None:
+        """Close the connections to the history."""
+        self._history.close()
+
+    def register(self, project: str, run_id: str, sha256: str, tags: Mapping[str, str]) -> ModelVersion:
+        """Make the model that ``Tracker.log_model`` stored for the run a version of the project; the same run and hash again changes nothing.
+
+        Parameters
+        ----------
+        sha256 : as ``save_model`` returned it; the stored files are read back and compared with it first
+        tags : ``data_version``, ``code_version``, ``lock_hash`` and whatever else is to stand with the version
+
+        Raises
+        ------
+        TamperedModel
+            If what was stored is not what was saved.
+        ModelError
+            If the run has no model.
+        StateError
+            If MLflow's database or server cannot be reached or written.
+        """
+        with self._locked(project), mlflow_errors(self._settings):
+            for version in self.versions(project):
+                if version.run_id == run_id and version.sha256 == sha256:
+                    return version
+            model_id = self._client.get_run(run_id).data.tags.get(MODEL_TAG)
+            if model_id is None:
+                raise ModelError("infra.run_without_model", run=run_id)
+            location = self._client.get_logged_model(model_id).artifact_location
+            self._check_stored(location, sha256)
+            self._ensure_registered(project)
+            kept = {**tags, "sha256": sha256, MODEL_TAG: model_id}
+            made = self._client.create_model_version(project, location, run_id, kept)
+            return _version(made, None)
+
+    def versions(self, project: str) -> list[ModelVersion]:
+        """Return all versions of the project, oldest first; empty before the first."""
+        with mlflow_errors(self._settings):
+            aliases = self._aliases(project)
+            found = self._client.search_model_versions(f"name = '{project}'", max_results=10_000)
+            return sorted((_version(made, aliases) for made in found), key=lambda version: version.version)
+
+    def version(self, project: str, number: int) -> ModelVersion:
+        """Return one version.
+
+        Raises
+        ------
+        UnknownName
+            If there is none of that number.
+        """
+        with mlflow_errors(self._settings):
+            try:
+                return _version(self._client.get_model_version(project, str(number)), self._aliases(project))
+            except MlflowException as error:
+                if not is_missing(error):
+                    raise
+        raise UnknownName("version", str(number), [str(version.version) for version in self.versions(project)])
+
+    def champion(self, project: str) -> ModelVersion | None:
+        """Return the version that answers for the project, or None before the first promotion.
+
+        The history decides. Where MLflow's alias says otherwise (a promotion was killed half-way, or somebody moved the alias by hand) the alias
+        is set right.
+
+        Raises
+        ------
+        StateError
+            If the champion's version is gone from MLflow, or a database cannot be reached.
+        """
+        champions = self._history.champions(project)
+        if not champions:
+            return None
+        with mlflow_errors(self._settings):
+            if self._aliases(project).get(CHAMPION) != champions[-1]:
+                with self._locked(project):
+                    self._mirror(project)
+        try:
+            return self.version(project, champions[-1])
+        except UnknownName as error:
+            raise StateError("infra.champion_gone", project=project, version=champions[-1]) from error
+
+    def promote(self, project: str, version: int, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """Make a version the champion and note who did it, why, and on which evidence.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such version.
+        TamperedModel
+            If its files are not the registered ones; the champion stays then.
+        StateError
+            If the history was changed from outside, or a database cannot be reached or written.
+        """
+        return self._enthrone(project, "promote", version, who, why, evidence)
+
+    def rollback(
+        self, project: str, *, who: str, why: str, version: int | None = None, evidence: Mapping[str, Any] | None = None
+    ) -> Promotion:
+        """Make an earlier champion the champion again: the one before the current one, or ``version``.
+
+        Raises
+        ------
+        StateError
+            If there is no earlier champion, or a database cannot be reached or written.
+        UnknownName, TamperedModel
+            As in ``promote``.
+        """
+        if version is None:
+            champions = self._history.champions(project)
+            if len(champions) < 2:
+                raise StateError("infra.nothing_to_roll_back", project=project)
+            version = champions[-2]
+        return self._enthrone(project, "rollback", version, who, why, evidence)
+
+    def history(self, project: str) -> list[Promotion]:
+        """Return all promotions and rollbacks, oldest first, after checking that none was changed.
+
+        Raises
+        ------
+        StateError
+            If the history was changed.
+        """
+        self._history.verify(project)
+        return self._history.read(project)
+
+    def fetch(self, version: ModelVersion) -> TrainedModel:
+        """Return the model of a version, its hash checked before it is loaded.
+
+        Raises
+        ------
+        TamperedModel
+            If a file is missing or changed.
+        StateError
+            If the files cannot be fetched.
+        """
+        return load_model(self.model_folder(version), version.sha256)
+
+    def model_folder(self, version: ModelVersion) -> Path:
+        """Return a folder with the files of a version; those of a remote store are kept in the state folder under their hash."""
+        here = local_folder(version.location)
+        if here is not None:
+            return here
+        with mlflow_errors(self._settings):
+            kept = self._settings.folder("cache", "models") / version.sha256
+            if kept.exists() and _has_hash(kept, version.sha256):
+                return kept
+            with tempfile.TemporaryDirectory(dir=kept.parent) as fresh:
+                fetched = self._tracker.fetch_model(version.location, Path(fresh))
+                shutil.rmtree(kept, ignore_errors=True)
+                fetched.replace(kept) if fetched != Path(fresh) else shutil.copytree(fresh, kept)
+        return kept
+
+    def _enthrone(
+        self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None
+    ) -> Promotion:
+        with self._locked(project), mlflow_errors(self._settings):
+            self._history.verify(project)
+            version = self.version(project, number)
+            self._check_stored(version.location, version.sha256)
+            entry = self._history.append(project, kind, number, who=who, why=why, evidence=evidence)
+            self._client.set_registered_model_alias(project, CHAMPION, str(number))
+            return entry
+
+    def _mirror(self, project: str) -> None:
+        champion, alias = self._history.champions(project)[-1], self._aliases(project).get(CHAMPION)
+        if alias == champion:
+            return
+        _logger.warning("Champion of %s in MLflow was version %s, the history says %s: set right.", project, alias, champion)
+        self._client.set_registered_model_alias(project, CHAMPION, str(champion))
+
+    def _aliases(self, project: str) -> dict[str, int]:
+        try:
+            return {alias: int(number) for alias, number in self._client.get_registered_model(project).aliases.items()}
+        except MlflowException as error:
+            if is_missing(error):
+                return {}
+            raise
+
+    def _ensure_registered(self, project: str) -> None:
+        try:
+            self._client.get_registered_model(project)
+        except MlflowException as error:
+            if not is_missing(error):
+                raise
+            self._client.create_registered_model(project)
+
+    def _check_stored(self, location: str, sha256: str) -> None:
+        here = local_folder(location)
+        with tempfile.TemporaryDirectory() as fresh:
+            stored = here if here is not None else self._tracker.fetch_model(location, Path(fresh))
+            found = digest(stored)
+        if found != sha256:
+            raise TamperedModel("errors.model_hash", path=location, expected=sha256[:12], found=found[:12])
+
+    def _locked(self, project: str) -> Any:
+        return hold(self._settings, f"registry-{project}", wait_seconds=LOCK_WAIT_SECONDS)
+
+
+def _has_hash(folder: Path, sha256: str) -> bool:
+    try:
+        return digest(folder) == sha256
+    except TamperedModel:
+        return False
+
+
+def _version(made: Any, aliases: Mapping[str, int] | None) -> ModelVersion:
+    number = int(made.version)
+    named = [alias for alias, target in (aliases or {}).items() if target == number]
+    return ModelVersion(
+        project=made.name,
+        version=number,
+        run_id=made.run_id,
+        sha256=made.tags.get("sha256", ""),
+        data_version=made.tags.get("data_version", ""),
+        alias=named[0] if named else None,
+        created=datetime.fromtimestamp(made.creation_timestamp / 1000, UTC),
+        tags=dict(made.tags),
+        location=made.source,
+    )
