@@ -1,0 +1,143 @@
+"""What the service answers: one form for all task kinds."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from infra.prediction_log import LoggedPrediction, new_id
+from leitstand.contract import Scalar
+from leitstand.prediction import Predictions
+from leitstand.project import Project
+
+
+class Closed(BaseModel):
+    """Base of all answers: numbers that JSON does not have become null."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
+
+
+class Flag(Closed):
+    """Something doubtful about a prediction, and the columns it comes from."""
+
+    name: Literal["outside_training_range"]
+    columns: list[str]
+
+
+class Answer(Closed):
+    """One prediction.
+
+    Parameters
+    ----------
+    id : under which the truth can be fed back later
+    prediction : the class, the number, or (anomaly) whether the row is anomalous
+    score : probability of the positive class, or anomaly score (the higher the worse)
+    probabilities : by class
+    lower, upper : bounds of the prediction interval, in the target's unit
+    advice : what follows from it, as the project's ``advise`` says
+    """
+
+    id: str
+    prediction: Scalar | None
+    score: float | None = None
+    probabilities: dict[str, float] | None = None
+    lower: float | None = None
+    upper: float | None = None
+    flags: list[Flag] = []
+    advice: dict[str, Any] | None = None
+
+
+class ServedModel(Closed):
+    """Which model answered; ``synthetic`` says that it learned from built-in synthetic data."""
+
+    name: str
+    version: int
+    data_version: str
+    synthetic: bool
+
+
+class PredictResponse(Closed):
+    """The answer to ``POST /{project}/predict``, in the order of the request's rows."""
+
+    predictions: list[Answer]
+    model: ServedModel
+
+
+class FeedbackResponse(Closed):
+    """The answer to ``POST /{project}/feedback``."""
+
+    matched: int
+    unknown: list[str]
+
+
+def answers(project: Project, frame: pd.DataFrame, predictions: Predictions) -> list[Answer]:
+    """Return one answer per row of ``frame``, each with a new id."""
+    count = len(predictions)
+    nothing: list[Any] = [None] * count
+    lists = {
+        name: nothing if values is None else values.tolist()
+        for name, values in (("score", predictions.score), ("lower", predictions.lower), ("upper", predictions.upper))
+    }
+    value = predictions.value.tolist()
+    advice = project.advise(frame, predictions)
+    names = [str(name) for name in predictions.classes]
+    made = []
+    for i in range(count):
+        chances = (
+            None if predictions.probabilities is None else dict(zip(names, predictions.probabilities[i].tolist(), strict=True))
+        )
+        outside = predictions.outside[i] if predictions.outside else ()
+        follows = advice[i]
+        made.append(
+            Answer(
+                id=new_id(),
+                prediction=plain(value[i]),
+                probabilities=chances,
+                flags=[Flag(name="outside_training_range", columns=list(outside))] if outside else [],
+                advice=None if follows is None else plain(follows),
+                **{name: values[i] for name, values in lists.items()},
+            )
+        )
+    return made
+
+
+def logged(
+    answer: Answer, row: Mapping[str, Any], *, client: str, request_id: str | None = None, latency_ms: float | None = None
+) -> LoggedPrediction:
+    """Return the answer to ``row`` as the prediction log keeps it; of a file's bytes only the SHA-256 is kept."""
+    return LoggedPrediction(
+        inputs={name: _fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()},
+        prediction=answer.prediction,
+        score=answer.score,
+        probabilities=answer.probabilities,
+        lower=answer.lower,
+        upper=answer.upper,
+        flags=tuple(f"{flag.name}:{column}" for flag in answer.flags for column in flag.columns),
+        client=client,
+        latency_ms=latency_ms,
+        request_id=request_id,
+        id=answer.id,
+    )
+
+
+def _fingerprint(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def plain(value: Any) -> Any:
+    """Return a value, also a nested one, in types that JSON has; what is not a number becomes None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

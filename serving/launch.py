@@ -1,0 +1,228 @@
+"""Starting the service as a child process on this machine, and ending it without a trace."""
+
+import contextlib
+import errno
+import ipaddress
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+from pydantic import SecretStr
+
+import serving
+from infra.settings import Settings, calm_tools
+from leitstand.errors import ServiceError, UsageError
+from leitstand.project import locate
+
+START_SECONDS = 90.0  # two busy cores need up to 20 s
+STOP_SECONDS = 15.0
+DRAIN_SECONDS = 5  # for requests under way when the service is stopped
+LOG_TAIL_LINES = 15
+
+
+class Service:
+    """A running service; leaving the ``with`` block stops it.
+
+    Parameters
+    ----------
+    url : such as ``http://127.0.0.1:41235``
+    process : the supervising process, whose child answers
+    log : its log file
+    """
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.url, self.process, self.log = url, process, log
+        self.unavailable: dict[str, str] = {}
+        """Projects that are not answered, with the reason."""
+        self._family: set[psutil.Process] = set()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the supervising process."""
+        return self.process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def family(self) -> set[psutil.Process]:
+        """Return the processes of the service that run now, or ran when this was last asked."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor = psutil.Process(self.pid)
+            self._family |= {supervisor, *supervisor.children(recursive=True)}
+        return self._family
+
+    def stop(self) -> None:
+        """End every process of the service: SIGTERM first, then SIGKILL. Returns when none is left; may be called again."""
+        family = self.family() - {psutil.Process()}
+        if self.process.poll() is None:
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        _, alive = psutil.wait_procs(family, timeout=1)
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(STOP_SECONDS)
+        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+
+    def tail(self) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
+
+
+def start_service(
+    projects: Sequence[str], settings: Settings, *, host: str = "127.0.0.1", port: int = 0, seconds: float = START_SECONDS
+) -> Service:
+    """Start the service and wait until it answers for at least one of the projects.
+
+    Parameters
+    ----------
+    projects : names; those whose model cannot be served are named in ``Service.unavailable``
+    host : loopback address
+    port : 0 takes a free one
+    seconds : to wait for it
+
+    Raises
+    ------
+    UsageError
+        If a project is unknown, none is named, or the host is not this machine's loopback.
+    ServiceError
+        If the port is taken, the service dies or does not get ready, or no model can be loaded. Nothing is left running then.
+    """
+    if not projects:
+        raise UsageError("serving.nothing_to_serve")
+    for name in projects:
+        locate(name, settings.roots)
+    address = _loopback(host)
+    port = _free_port(address, port)
+    log = settings.folder("logs") / f"service-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _command(projects, address, port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=Path(serving.__file__).parent.parent,
+            env=_environment(settings),
+            start_new_session=True,  # Ctrl-C in the terminal is ours to handle
+        )
+    shown = f"[{address}]" if ":" in address else address
+    service = Service(f"http://{shown}:{port}", process, log)
+    try:
+        _wait_until_ready(service, seconds)
+    except BaseException:
+        service.stop()
+        raise
+    return service
+
+
+def serve_forever(
+    projects: Sequence[str], settings: Settings, *, host: str = "127.0.0.1", port: int = 0, announce: Callable[[Service], None]
+) -> None:
+    """Serve in the foreground until Ctrl-C or SIGTERM, then stop the service. To be called in the main thread.
+
+    Parameters
+    ----------
+    announce : called once when the service is ready
+
+    Raises
+    ------
+    UsageError, ServiceError
+        As ``start_service`` does, or if the service ends by itself.
+    """
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with start_service(projects, settings, host=host, port=port) as service:
+            announce(service)
+            code = service.process.wait()
+            raise ServiceError("serving.service_ended", code=code, log=service.log, tail=service.tail())
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _command(projects: Sequence[str], host: str, port: int) -> list[str]:
+    arguments = ["--arg", f"projects={','.join(projects)}", "--arg", f"launcher={os.getpid()}"]
+    limits = ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
+    where = ["--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "bentoml", "serve", "serving.service:LeitstandService", *where, *limits, *arguments]
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """Return our environment with exactly these settings in it; BentoML keeps its files in our state folder."""
+    calm_tools()
+    own = {f"LEITSTAND_{name.upper()}": _plain(value) for name, value in settings.model_dump().items()}
+    own |= {"LEITSTAND_HOME": str(settings.root), "LEITSTAND_WORKSPACE": str(settings.workspace.resolve())}
+    return {**os.environ, **own, "BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
+
+
+def _loopback(host: str) -> str:
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError as error:
+        raise UsageError("serving.host_not_loopback", host=host) from error
+    if not address.is_loopback:
+        raise UsageError("serving.host_not_loopback", host=host)
+    return str(address)
+
+
+def _free_port(host: str, port: int) -> int:
+    """Return ``port``, or a free one for 0, after having held it for a moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as BentoML does: a port that was just closed is free
+        try:
+            probe.bind((host, port))
+        except OverflowError as error:
+            raise UsageError("serving.port_refused", host=host, port=port, detail=error) from error
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ServiceError("serving.port_in_use", host=host, port=port) from error
+            raise ServiceError("serving.port_refused", host=host, port=port, detail=error.strerror) from error
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(service: Service, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=5) as client:
+        while time.monotonic() < deadline:
+            code = service.process.poll()
+            if code is not None:
+                raise ServiceError("serving.service_died", code=code, log=service.log, tail=service.tail())
+            with contextlib.suppress(httpx.TransportError):
+                answer = client.get("/readyz")
+                _note_state(service, answer)
+                service.family()
+                return
+            time.sleep(0.05)
+    raise ServiceError("serving.service_slow", seconds=f"{seconds:g}", log=service.log, tail=service.tail())
+
+
+def _note_state(service: Service, answer: httpx.Response) -> None:
+    state = answer.json()
+    if answer.status_code != 200:
+        raise ServiceError("serving.service_without_model", reasons=" ".join(error["detail"] for error in state["errors"]))
+    service.unavailable = {name: project["detail"] for name, project in state["projects"].items() if not project["ready"]}

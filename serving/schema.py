@@ -1,0 +1,255 @@
+"""Request models made from a project's contract: what may come in, column by column, and how it becomes a data frame.
+
+A request is refused as a whole when one value breaks the contract: an answer to a row that nobody may trust is worth less than none.
+Numbers are JSON numbers (never texts or booleans) and finite; dates are texts in ISO 8601 or German form; files are base64 texts.
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NotRequired
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, create_model, with_config
+from pydantic_core import SchemaError
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from leitstand.contract import Column, Contract, Scalar
+from leitstand.project import Project
+from leitstand.texts import Language, text
+
+EXACT = 2**53  # integers beyond this are not exact as float64, which is what a model sees
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds since 1970 reach
+CLOSED = ConfigDict(extra="forbid")
+GERMAN_DATES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
+Row = Mapping[str, Any]
+
+
+def predict_model(project: Project, language: Language = "en") -> type[BaseModel]:
+    """Return the model of ``{"rows": [...]}`` for the project's input contract.
+
+    Parameters
+    ----------
+    language : of the descriptions in its JSON schema; the rules are the same
+
+    Returns
+    -------
+    a model whose ``rows`` holds 1 to ``serving.max_rows`` plain dictionaries by column name; columns that are not required may be missing
+    """
+    contract = project.input_contract
+    fields = {column.name: _cell(column, language) for column in contract.columns}
+    row: Any = with_config(CLOSED)(TypedDict("Row", fields))  # type: ignore[operator]
+    most = project.spec.serving.max_rows
+    history = project.spec.data.history_rows
+    note = text("serving.rows_history", language, history=history) if history else text("serving.rows_single", language)
+    rows = Annotated[list[row], Field(min_length=1, max_length=most, description=note)]
+    return create_model("PredictRequest", __config__=CLOSED, rows=(rows, ...))
+
+
+def feedback_model(project: Project, language: Language = "en") -> type[BaseModel]:
+    """Return the model of ``{"labels": [{"id": ..., "value": ...}]}``; a value is one of the contract's target column."""
+    target = project.contract.column(project.spec.data.target)
+    known = Annotated[str, Field(strict=True, min_length=1, max_length=64), AfterValidator(_without_nul)]
+    label = create_model("Label", __config__=CLOSED, id=(known, ...), value=(_value(target, language), ...))
+    labels = Annotated[list[label], Field(min_length=1, max_length=project.spec.serving.max_rows)]
+    return create_model("FeedbackRequest", __config__=CLOSED, labels=(labels, ...))
+
+
+def to_frame(rows: Sequence[Row], contract: Contract) -> pd.DataFrame:
+    """Return validated rows as a data frame with every column of the contract; what is missing is None."""
+    return pd.DataFrame({name: [row.get(name) for row in rows] for name in contract.names})
+
+
+def example(contract: Contract) -> dict[str, Scalar | None]:
+    """Return one row that shows the form of a request; it makes no claim to be typical."""
+    return {column.name: _example(column) for column in contract.columns}
+
+
+def parse_time(value: str) -> datetime:
+    """Return a date or time in ISO 8601 or German form (``31.01.2026 14:30``) as a naive datetime in UTC.
+
+    Raises
+    ------
+    ValueError
+        If the text is neither, or lies outside the years 1678 to 2261.
+    """
+    moment = _first_that_parses(value)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _first_that_parses(value: str) -> datetime:
+    for form in GERMAN_DATES:
+        try:
+            return datetime.strptime(value, form)
+        except ValueError:
+            continue
+    return datetime.fromisoformat(value)
+
+
+def _cell(column: Column, language: Language) -> Any:
+    value = _value(column, language)
+    return value if column.required else NotRequired[value | None]
+
+
+def _value(column: Column, language: Language) -> Any:
+    """Return the annotated type of one column's values."""
+    extra: dict[str, Any] = {}
+    if column.unit:
+        extra["unit"] = column.unit
+    if column.allowed:
+        extra["enum"] = list(column.allowed)
+    kind, rules, checks = _TYPES[column.type](column, extra)
+    described = column.description.in_language(language) if column.description else None
+    if described and column.unit:
+        described = f"{described} [{column.unit}]"
+    if column.allowed:
+        checks.append(AfterValidator(_one_of(column.allowed)))
+    rule = Field(strict=True, description=described, json_schema_extra=extra or None, **rules)
+    annotated: Any = Annotated[(kind, rule, *checks)]
+    return annotated
+
+
+Parts = tuple[type, dict[str, Any], list[Any]]
+
+
+def _number(column: Column, extra: dict[str, Any]) -> Parts:
+    rules: dict[str, Any] = {"allow_inf_nan": False}
+    if column.minimum is not None:
+        rules["ge"] = column.minimum
+    if column.maximum is not None:
+        rules["le"] = column.maximum
+    return float, rules, []
+
+
+def _integer(column: Column, extra: dict[str, Any]) -> Parts:
+    least = -EXACT if column.minimum is None else math.ceil(column.minimum)
+    most = EXACT if column.maximum is None else math.floor(column.maximum)
+    return int, {"ge": least, "le": most}, [BeforeValidator(_integral)]
+
+
+def _boolean(column: Column, extra: dict[str, Any]) -> Parts:
+    return bool, {}, []
+
+
+def _string(column: Column, extra: dict[str, Any]) -> Parts:
+    rules: dict[str, Any] = {} if column.max_length is None else {"max_length": column.max_length}
+    checks: list[Any] = [AfterValidator(_without_nul)]
+    if column.pattern is not None:
+        whole = f"^(?:{column.pattern})$"
+        if _runs_in_linear_time(whole):
+            rules["pattern"] = whole
+        else:
+            extra["pattern"] = whole
+            checks.append(AfterValidator(_matching(re.compile(column.pattern))))
+    return str, rules, checks
+
+
+def _date(column: Column, extra: dict[str, Any]) -> Parts:
+    extra["format"] = "date"
+    return str, {"max_length": 40}, [AfterValidator(_whole_day)]
+
+
+def _timestamp(column: Column, extra: dict[str, Any]) -> Parts:
+    extra["format"] = "date-time"
+    return str, {"max_length": 40}, [AfterValidator(parse_time)]
+
+
+def _file(column: Column, extra: dict[str, Any]) -> Parts:
+    extra["contentEncoding"] = "base64"
+    if column.media_type:
+        extra["contentMediaType"] = column.media_type
+    rules = {} if column.max_bytes is None else {"max_length": 4 * math.ceil(column.max_bytes / 3)}
+    return str, rules, [AfterValidator(_decoded(column.max_bytes))]
+
+
+_TYPES: dict[str, Callable[[Column, dict[str, Any]], Parts]] = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "string": _string,
+    "date": _date,
+    "timestamp": _timestamp,
+    "file": _file,
+}
+
+
+def _integral(value: Any) -> Any:
+    """Take 3.0 for 3: JavaScript and pandas write whole numbers that way."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _without_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("NUL character")  # PostgreSQL has no text with NUL
+    return value
+
+
+def _whole_day(value: str) -> datetime:
+    moment = parse_time(value)
+    if moment.time() != datetime.min.time():
+        raise ValueError("a date has no time of day")
+    return moment
+
+
+def _one_of(allowed: tuple[Scalar, ...]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in allowed:
+            raise ValueError("not among the allowed values")
+        return value
+
+    return check
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if pattern.fullmatch(value) is None:
+            raise ValueError("does not match")
+        return value
+
+    return check
+
+
+def _decoded(max_bytes: int | None) -> Callable[[str], bytes]:
+    def check(value: str) -> bytes:
+        try:
+            content = base64.b64decode(value, validate=True)
+        except binascii.Error as error:
+            raise ValueError("no base64") from error
+        if max_bytes is not None and len(content) > max_bytes:
+            raise ValueError("file too large")
+        return content
+
+    return check
+
+
+def _runs_in_linear_time(pattern: str) -> bool:
+    """Say whether pydantic's own engine, which no text can make slow, knows everything that the pattern uses."""
+    try:
+        TypeAdapter(Annotated[str, Field(pattern=pattern)])
+    except SchemaError:
+        return False
+    return True
+
+
+def _example(column: Column) -> Scalar | None:
+    if column.allowed:
+        return column.allowed[0]
+    if column.is_number:
+        low, high = column.minimum, column.maximum
+        middle = (
+            (low + high) / 2 if low is not None and high is not None else next((x for x in (low, high) if x is not None), 0.0)
+        )
+        return math.ceil(middle) if column.type == "integer" else middle
+    shown: dict[str, Scalar] = {
+        "boolean": True,
+        "date": "2026-01-31",
+        "timestamp": "2026-01-31T14:30:00Z",
+        "file": "AA==",
+        "string": "text",
+    }
+    return shown[column.type]

@@ -1,0 +1,207 @@
+"""Three small real projects, trained and registered once: classes, a number with history, and anomalies in files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.datasets import load_breast_cancer
+
+from data_contracts.odcs import write_contract
+from infra.prediction_log import PredictionLog
+from infra.registry import ModelVersion, Registry
+from infra.settings import Settings
+from infra.tracking import Tracker
+from leitstand.contract import Bilingual, Column, Contract, conform
+from leitstand.model import ModelCard, TrainedModel
+from leitstand.model_file import save_model
+from leitstand.project import Project, load
+
+CELLS = Contract(
+    id="cells",
+    table="cells",
+    columns=(
+        Column(name="mean radius", type="number", unit="µm", required=True, minimum=0, maximum=50,
+               description=Bilingual(en="Mean radius of the nuclei", de="Mittlerer Radius der Kerne")),
+        Column(name="mean texture", type="number", required=True, minimum=0, maximum=100),
+        Column(name="mean area", type="number", minimum=0),
+        Column(name="lab", type="string", allowed=("north", "south")),
+        Column(name="diagnosis", type="string", required=True, allowed=("malignant", "benign")),
+    ),
+)  # fmt: skip
+LINE = Contract(
+    id="line",
+    table="line",
+    time_column="time",
+    columns=(
+        Column(name="time", type="timestamp", required=True),
+        Column(name="machine", type="string", required=True, pattern="[A-Z]{2}-[0-9]+", max_length=10),
+        Column(name="temperature", type="number", unit="°C", required=True, minimum=-20, maximum=400),
+        Column(name="cycles", type="integer", minimum=0),
+        Column(name="oiled", type="boolean"),
+        Column(name="built", type="date"),
+        Column(name="viscosity", type="number", unit="Pa·s", minimum=0),
+    ),
+)
+SOUNDS = Contract(
+    id="sounds",
+    table="sounds",
+    columns=(
+        Column(name="recording", type="file", required=True, media_type="application/octet-stream", max_bytes=64),
+        Column(name="state", type="string", required=True, allowed=("normal", "worn")),
+    ),
+)
+LINE_MODEL = '''
+def features(frame, parameters):
+    """Temperature now and before, per machine."""
+    before = frame.groupby("machine")["temperature"].shift(1)
+    return frame[["temperature", "cycles"]].assign(before=before)
+
+
+def advise(frame, predictions, parameters):
+    return [{"action": "cool", "kelvin": value - 10} if value > 10 else None for value in predictions.value]
+'''
+SOUNDS_MODEL = '''
+import pandas as pd
+
+from leitstand.errors import SourceError
+
+
+def features(frame, parameters):
+    """Mean and spread of the bytes."""
+    levels = [pd.Series(list(content)) for content in frame["recording"]]
+    if any(level.empty for level in levels):
+        raise SourceError("errors.file_missing", path="recording")
+    return pd.DataFrame({"mean": [x.mean() for x in levels], "spread": [x.max() - x.min() for x in levels]}, index=frame.index)
+'''
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A workspace with trained, registered and promoted projects."""
+
+    settings: Settings
+    projects: dict[str, Project]
+    models: dict[str, TrainedModel]
+    versions: dict[str, ModelVersion]
+    frames: dict[str, pd.DataFrame]
+
+    @property
+    def log(self) -> PredictionLog:
+        return PredictionLog(self.settings.database("predictions"))
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    root = tmp_path_factory.mktemp("serving")
+    settings = Settings(home=root / "home", workspace=root / "workspace")
+    frames = {"cells": cells(), "line": line(), "sounds": sounds()}
+    projects = {
+        "cells": make(
+            settings, CELLS, "classification", {"target": "diagnosis", "positive": "malignant"}, serving={"max_rows": 200}
+        ),
+        "line": make(
+            settings,
+            LINE,
+            "regression",
+            {"target": "viscosity", "time": "time", "history_rows": 1, "series": "machine"},
+            LINE_MODEL,
+            serving={"max_rows": 50, "max_body_mb": 0.1},
+        ),
+        "sounds": make(settings, SOUNDS, "anomaly", {"target": "state", "normal": "normal"}, SOUNDS_MODEL),
+    }
+    models = {name: train(project, frames[name]) for name, project in projects.items()}
+    versions = {name: register(settings, projects[name], models[name], root / "models" / name) for name in models}
+    return Stage(settings, projects, models, versions, frames)
+
+
+def make(settings: Settings, contract: Contract, task: str, data: dict, model: str = "", **sections: object) -> Project:
+    """Write a project and its contract into the workspace and load it."""
+    name = contract.id
+    folder = settings.workspace / "projects" / name
+    folder.mkdir(parents=True)
+    (settings.workspace / "data_contracts").mkdir(exist_ok=True)
+    write_contract(contract, settings.workspace / "data_contracts" / f"{name}.odcs.yaml")
+    spec = {
+        "project": name,
+        "title": {"de": f"Fall {name}", "en": f"Case {name}"},
+        "task": task,
+        "owner": {"name": "Ada"},
+        "key_figure": {"name": {"de": "Fehler", "en": "Errors"}, "unit": "%"},
+        "data": {"sources": {"main": {"file": "main.csv"}}, **data},
+        **sections,
+    }
+    (folder / "project.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    if model:
+        (folder / "model.py").write_text(model, encoding="utf-8")
+    return load(folder, contract)
+
+
+def train(project: Project, frame: pd.DataFrame) -> TrainedModel:
+    """Fit the project's first candidate."""
+    settled = conform(frame, project.input_contract)
+    features = project.features(settled)
+    name, estimator = next(iter(project.candidates(features).items()))
+    target = frame[project.spec.data.target]
+    known = features[target.notna()]
+    estimator.fit(known, target[target.notna()])
+    numbers = [column.name for column in project.input_contract.columns if column.is_number]
+    card = ModelCard(
+        project=project.name,
+        task=project.spec.task,
+        candidate=name,
+        target=project.spec.data.target,
+        feature_names=tuple(features.columns),
+        classes=tuple(estimator.classes_) if project.spec.task == "classification" else (),
+        positive=project.spec.data.positive,
+        threshold=1.5 if project.spec.task == "anomaly" else None,
+        interval=2.5 if project.spec.task == "regression" else None,
+        ranges={column: (float(settled[column].min()), float(settled[column].max())) for column in numbers},
+        data_version="d0c5",
+        synthetic=project.name != "cells",
+    )
+    return TrainedModel(estimator, card)
+
+
+def register(settings: Settings, project: Project, model: TrainedModel, folder: Path) -> ModelVersion:
+    """Store, register and promote the model."""
+    sha256, name = save_model(model, folder), project.name
+    tracker, registry = Tracker(settings), Registry(settings)
+    run = tracker.start(name, "train", {}, {})
+    tracker.log_model(run, folder, inputs=project.input_contract, requirements=["scikit-learn"])
+    tracker.finish(run)
+    version = registry.register(name, run, sha256, {"data_version": model.card.data_version})
+    registry.promote(name, version.version, who="Ada", why="first")
+    champion = registry.champion(name)
+    assert champion is not None
+    registry.close()
+    return champion
+
+
+def cells() -> pd.DataFrame:
+    data = load_breast_cancer(as_frame=True)
+    frame = data.frame[["mean radius", "mean texture", "mean area"]].copy()
+    frame["lab"] = np.where(np.arange(len(frame)) % 3 == 0, "north", "south")
+    frame["diagnosis"] = np.where(data.target == 0, "malignant", "benign")
+    return frame
+
+
+def line() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"time": pd.date_range("2026-01-01", periods=300, freq="h"), "machine": np.where(np.arange(300) % 3, "AB-1", "AB-2")}
+    )
+    frame["temperature"] = random.normal(100, 30, 300).clip(0, 200)
+    frame["cycles"] = random.integers(0, 1000, 300)
+    frame["oiled"] = random.random(300) > 0.5
+    frame["built"] = pd.Timestamp("2019-05-01")
+    frame["viscosity"] = 0.1 * frame["temperature"] + 0.05 * frame.groupby("machine")["temperature"].shift(1).fillna(100)
+    return frame
+
+
+def sounds() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    recordings = [random.integers(100, 150, 40).astype(np.uint8).tobytes() for _ in range(60)]
+    return pd.DataFrame({"recording": recordings, "state": "normal"})
