@@ -24,6 +24,7 @@ NUMBERS, CATEGORIES = "leitstand_numbers", "leitstand_categories"
 CHANCE = (
     0.001  # p-value above which a distance may be chance; over 30 columns that is a false alarm in 3 % of the reports at most
 )
+FEWEST_VALUES = 10  # fewer cannot exclude chance at that level, and the asymptotic p-value needs them
 MOST_CATEGORIES = 50  # more distinct values than this make a text column free text, as in leitstand.pipelines
 MOST_WORDS = 20
 NEW = "…"  # stands for everything that the reference does not know
@@ -102,12 +103,18 @@ def _number_drift(reference: pd.Series, window: pd.Series, kind: ColumnType, thr
     wasserstein = get_registered_stattest("wasserstein", kind)
     centre = reference.mean()
     effect = float(wasserstein((reference - centre) / scale, (window - centre) / scale, kind, threshold).drift_score)
-    return effect, effect >= threshold and ks_2samp(reference, window, method="asymp").pvalue < CHANCE
+    return effect, effect >= threshold and _chance_of_numbers(reference, window) < CHANCE
 
 
 def _category_drift(reference: pd.Series, window: pd.Series, kind: ColumnType, threshold: float) -> tuple[float, bool]:
     effect = float(get_registered_stattest("jensenshannon", kind)(reference, window, kind, threshold).drift_score)
     return effect, effect >= threshold and _chance_of_counts(reference, window) < CHANCE
+
+
+def _chance_of_numbers(reference: pd.Series, window: pd.Series) -> float:
+    if min(len(reference), len(window)) < FEWEST_VALUES:
+        return 1.0
+    return float(ks_2samp(reference, window, method="asymp").pvalue)
 
 
 def _chance_of_counts(reference: pd.Series, window: pd.Series) -> float:

@@ -70,10 +70,11 @@ def _dropped(metric: Metric, truth: np.ndarray, predictions: Predictions, before
 
     The tolerance is a share of the former value for metrics in the target's unit, whose size says nothing by itself.
     """
-    now = estimates({metric.name: metric}, truth, predictions, project.spec.split.strategy == "time")[metric.name]
-    best = now.high if metric.greater_is_better else now.low
     tolerated = project.spec.monitoring.performance_tolerance * (abs(before) if metric.in_target_unit else 1.0)
-    return metric.gain(now.value, before) < -tolerated and metric.gain(best, before) < 0
+    if metric.gain(metric(truth, predictions), before) >= -tolerated:
+        return False
+    interval = estimates({metric.name: metric}, truth, predictions, project.spec.split.strategy == "time")[metric.name]
+    return metric.gain(interval.high if metric.greater_is_better else interval.low, before) < 0
 
 
 def _judged_by(project: Project, classes: int, metrics: Mapping[str, float], before: Mapping[str, float]) -> str | None:
