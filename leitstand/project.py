@@ -24,13 +24,15 @@ Parameters = Mapping[str, Any]
 class Project:
     """A use case that is ready to run.
 
-    ``model.py`` may define any of these pure functions; ``parameters`` is the section of that name in project.yaml:
+    ``model.py`` may define any of these pure functions; ``parameters`` is the section of that name in
+    project.yaml, and the columns' roles of its data section (see ``parameters`` below):
 
     - ``prepare(tables, parameters) -> DataFrame``: join several sources into the frame that the contract describes
     - ``features(frame, parameters) -> DataFrame``: contract columns (without target) to model inputs, same index; may look at earlier
       rows only
     - ``candidates(features, parameters) -> dict[str, estimator]``: scikit-learn estimators, tried in this order; by default what suits a table
-    - ``baseline(frame, parameters) -> array``: today's rule, the answer without learning (for anomaly: a score, the higher the worse)
+    - ``baseline(frame, parameters) -> array | None``: today's rule, the answer without learning (for anomaly: a score, the higher the
+      worse); None where the data lack its columns
     - ``advise(frame, predictions, parameters) -> list[dict | None]``: what follows from each prediction
 
     Parameters
@@ -49,6 +51,18 @@ class Project:
         return self.spec.project
 
     @property
+    def parameters(self) -> Parameters:
+        """What the functions of model.py get: ``parameters`` of project.yaml, and the names of columns by role.
+
+        The roles are ``target``, ``time``, ``series`` and ``group`` as the data section has them (None where it has none), and ``files``, the
+        columns that hold files. So no name stands in two places, and a template runs on a table whose columns are called otherwise.
+        """
+        data = self.spec.data
+        files = [column.name for column in self.contract.columns if column.type == "file"]
+        roles = {"target": data.target, "time": data.time, "series": data.series, "group": data.group, "files": files}
+        return roles | self.spec.parameters
+
+    @property
     def input_contract(self) -> Contract:
         """The contract of a prediction request: every column but the target and what is never learned from."""
         return self.contract.only([name for name in self.contract.names if name not in self.spec.not_learned])
@@ -56,7 +70,7 @@ class Project:
     def prepare(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """Return the one frame that the contract describes."""
         if hasattr(self.functions, "prepare"):
-            prepared: pd.DataFrame = self.functions.prepare(dict(tables), self.spec.parameters)
+            prepared: pd.DataFrame = self.functions.prepare(dict(tables), self.parameters)
             return prepared
         if len(tables) != 1:
             raise ProjectError("errors.prepare_missing", project=self.name, count=len(tables), names=", ".join(tables))
@@ -66,28 +80,29 @@ class Project:
         """Return the model inputs of conformed contract columns; same index."""
         columns = [name for name in self.input_contract.names if name in frame.columns]
         if hasattr(self.functions, "features"):
-            made: pd.DataFrame = self.functions.features(frame[columns], self.spec.parameters)
+            made: pd.DataFrame = self.functions.features(frame[columns], self.parameters)
             return made
         return frame[columns]
 
     def candidates(self, features: pd.DataFrame) -> dict[str, Any]:
         """Return the unfitted estimators to compare, by name."""
         if hasattr(self.functions, "candidates"):
-            made: dict[str, Any] = self.functions.candidates(features, self.spec.parameters)
+            made: dict[str, Any] = self.functions.candidates(features, self.parameters)
             return made
         return tabular_candidates(self.spec.task, features)
 
     def baseline(self, frame: pd.DataFrame) -> np.ndarray | None:
-        """Return the answers of today's rule for each row, or None where model.py names no rule."""
+        """Return the answers of today's rule for each row, or None where model.py names none or none fits the columns."""
         if not hasattr(self.functions, "baseline"):
             return None
-        return np.asarray(self.functions.baseline(frame, self.spec.parameters))
+        answers = self.functions.baseline(frame, self.parameters)
+        return None if answers is None else np.asarray(answers)
 
     def advise(self, frame: pd.DataFrame, predictions: Predictions) -> Sequence[Mapping[str, Any] | None]:
         """Return what follows from each prediction; None where nothing does."""
         if not hasattr(self.functions, "advise"):
             return [None] * len(frame)
-        advice: Sequence[Mapping[str, Any] | None] = self.functions.advise(frame, predictions, self.spec.parameters)
+        advice: Sequence[Mapping[str, Any] | None] = self.functions.advise(frame, predictions, self.parameters)
         return advice
 
     @property

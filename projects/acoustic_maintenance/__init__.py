@@ -1,0 +1,1 @@
+"""Acoustic maintenance: hear when a mould needs grease."""

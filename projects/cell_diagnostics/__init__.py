@@ -1,0 +1,1 @@
+"""Cell diagnostics: mark suspicious tissue samples for the pathologist."""
