@@ -1,0 +1,194 @@
+"""May these rows come in? The contract says so, row by row."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.broken import MOST_EXAMPLES, Broken, BrokenRule, reason
+from data_contracts.expectations import run_expectations
+from data_contracts.files import check_files
+from data_contracts.odcs_text import write_atomically
+from data_contracts.parsing import parse, settle_integers
+from leitstand.contract import Contract
+from leitstand.errors import ContractBroken
+from leitstand.texts import Language, text
+
+ROW, REASON = "_row", "_reason"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What the contract lets in and what it keeps out.
+
+    Parameters
+    ----------
+    accepted : the good rows, typed, in the contract's columns and order
+    quarantined : the bad rows as they came, with ``_row`` (1-based number of the data row) and ``_reason`` (all reasons)
+    broken : every broken rule, the most frequent first
+    rows : how many rows were checked
+    expectations : how many rules were checked
+    extra : columns that the data have and the contract has not; they are left out
+    """
+
+    contract: Contract
+    accepted: pd.DataFrame
+    quarantined: pd.DataFrame
+    broken: tuple[BrokenRule, ...]
+    rows: int
+    expectations: int
+    extra: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no rule is broken."""
+        return not self.broken
+
+    def raise_if_stopped(self, language: Language = "en") -> None:
+        """Stop the run if the contract says so.
+
+        Raises
+        ------
+        ContractBroken
+            If a rule is broken and the contract says stop, a rule of the whole table is broken, more rows are bad than the contract
+            bears, or no row is left.
+        """
+        if self.passed:
+            return
+        told = [rule.describe(language) for rule in self.broken[:MOST_EXAMPLES]]
+        if len(self.broken) > MOST_EXAMPLES:
+            told.append(text("contracts.more_rules", language, count=len(self.broken) - MOST_EXAMPLES))
+        share = len(self.quarantined) / max(self.rows, 1)
+        shown = {"contract": self.contract.id, "broken": " ".join(told)}
+        if self.contract.on_broken == "stop" or any(rule.rows == 0 for rule in self.broken):
+            raise ContractBroken("contracts.stopped", **shown)
+        if share > self.contract.max_quarantine_share or self.accepted.empty:
+            limit = f"{self.contract.max_quarantine_share:.0%}"
+            raise ContractBroken("contracts.too_many_bad_rows", **shown, bad=len(self.quarantined), rows=self.rows, limit=limit)
+
+
+def check(frame: pd.DataFrame, contract: Contract, *, now: datetime | None = None, language: Language = "en") -> CheckResult:
+    """Check every row against the contract.
+
+    Parameters
+    ----------
+    frame : as read; texts are turned into the contract's types first, and what cannot be is a broken rule too
+    now : what freshness is measured against; UTC where it has no zone
+    language : of the reasons beside quarantined rows
+
+    Raises
+    ------
+    ContractBroken
+        If a column of the contract is missing; says which column it may have become.
+    """
+    _require_columns([str(name) for name in frame.columns], contract)
+    raw = frame.copy(deep=False)
+    raw.index = pd.RangeIndex(len(raw))
+    typed, broken = parse(raw, contract)
+    unparsed = {
+        name: np.concatenate([item.rows for item in broken if item.column == name]) for name in {item.column for item in broken}
+    }
+    found, expectations = run_expectations(typed, contract, now or datetime.now(UTC))
+    broken += [item for item in (_without(item, unparsed) for item in found) if item is not None]
+    files = [column for column in contract.columns if column.type == "file"]
+    for column in files:
+        broken += check_files(typed[column.name], column)
+    broken.sort(key=lambda item: -len(item.rows))
+    quarantined, good = _quarantine(raw, broken, language)
+    return CheckResult(
+        contract=contract,
+        accepted=typed if good.all() else settle_integers(typed[good].reset_index(drop=True), contract),
+        quarantined=quarantined,
+        broken=tuple(_told(item, raw, typed) for item in broken),
+        rows=len(raw),
+        expectations=expectations + len(contract.columns) + len(files),  # every column's type is a rule too
+        extra=tuple(str(name) for name in frame.columns if name not in contract.names),
+    )
+
+
+def save_quarantine(result: CheckResult, folder: Path) -> Path | None:
+    """Write the bad rows as a CSV file that a person can mend, whole or not at all; the same rows give the same file.
+
+    Returns
+    -------
+    the file, or None when no row is bad
+
+    Raises
+    ------
+    OSError
+        If the disk is full or read-only.
+    """
+    if result.quarantined.empty:
+        return None
+    content = result.quarantined.to_csv(index=False)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', result.contract.table)}-{digest}.csv"
+    write_atomically("\ufeff" + content, path)  # Excel takes a CSV file for UTF-8 only with this mark
+    return path
+
+
+def _require_columns(present: Sequence[str], contract: Contract) -> None:
+    missing = [name for name in contract.names if name not in present]
+    if not missing:
+        return
+    extra = [name for name in present if name not in contract.names]
+    renamed = [f"{name} → {close}?" for name in missing if (close := _closest(name, extra))]
+    key = "contracts.columns_renamed" if renamed else "contracts.columns_missing"
+    raise ContractBroken(
+        key,
+        contract=contract.id,
+        count=len(missing),
+        names=", ".join(missing[:20]),
+        close=", ".join(renamed),
+        present=", ".join(present[:40]),
+    )
+
+
+def _closest(name: str, candidates: Sequence[str]) -> str | None:
+    plain = {_plain(candidate): candidate for candidate in candidates}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", re.sub(r"\[.*?\]|\(.*?\)", "", name)).casefold()
+
+
+def _without(item: Broken, unparsed: dict[str, np.ndarray]) -> Broken | None:
+    """Return a 'required' without the rows whose value is only missing because it could not be parsed."""
+    if item.rule != "required" or item.column not in unparsed:
+        return item
+    rows = np.setdiff1d(item.rows, unparsed[item.column])
+    return Broken(item.column, item.rule, rows, item.expected) if len(rows) else None
+
+
+def _quarantine(raw: pd.DataFrame, broken: Sequence[Broken], language: Language) -> tuple[pd.DataFrame, np.ndarray]:
+    reasons = np.full(len(raw), "", dtype=object)
+    for item in broken:
+        what = f"{item.column}: {reason(item.rule, item.expected, language)}"
+        reasons[item.rows] = [f"{before}; {what}" if before else what for before in reasons[item.rows]]
+    good = reasons == ""
+    kept = raw[~good].copy()
+    kept.insert(0, ROW, np.flatnonzero(~good) + 1)
+    kept.insert(1, REASON, reasons[~good])
+    return kept.reset_index(drop=True), good
+
+
+def _told(item: Broken, raw: pd.DataFrame, typed: pd.DataFrame) -> BrokenRule:
+    examples: tuple[str, ...]
+    if item.rule == "freshness":
+        examples = (str(typed[item.column].max()),)
+    elif item.rule == "required":
+        examples = tuple(f"#{row + 1}" for row in item.rows[:MOST_EXAMPLES])
+    elif item.column in raw.columns:
+        examples = tuple(str(value)[:80] for value in raw[item.column].iloc[item.rows[:1000]].drop_duplicates()[:MOST_EXAMPLES])
+    else:
+        keys = typed[item.column.split(", ")].iloc[item.rows[:1000]].drop_duplicates()[:MOST_EXAMPLES]
+        examples = tuple(" / ".join(map(str, key)) for key in keys.itertuples(index=False))
+    return BrokenRule(item.column, item.rule, len(item.rows), len(raw), item.expected, examples)
