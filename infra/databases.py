@@ -5,9 +5,10 @@ SQLite writes with ``synchronous=FULL``: an id that a client holds must be found
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from filelock import FileLock
@@ -141,6 +142,41 @@ def create_tables(engine: Engine, metadata: MetaData) -> None:
         if url.get_backend_name() == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TABLES_LOCK})
         metadata.create_all(connection)
+
+
+class Database:
+    """Some of our tables in one database; they are made on first use. May be shared by threads.
+
+    Parameters
+    ----------
+    wait_seconds : how long to wait for a locked SQLite file
+    """
+
+    def __init__(self, url: str, metadata: MetaData, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+        self._engine = open_engine(url, wait_seconds=wait_seconds)
+        self._metadata = metadata
+        self._first_use = Lock()
+        self._has_tables = False
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; see ``writing``."""
+        self._make_tables()
+        return writing(self._engine)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that only reads; see ``reading``."""
+        self._make_tables()
+        return reading(self._engine)
+
+    def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        self._engine.dispose()
+
+    def _make_tables(self) -> None:
+        with self._first_use:
+            if not self._has_tables:
+                create_tables(self._engine, self._metadata)
+                self._has_tables = True
 
 
 @contextmanager

@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any, Literal, cast
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, insert, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, select, text
 
-from infra.databases import create_tables, open_engine, reading, writing
+from infra.databases import Database
 from leitstand.errors import StateError
 
 Kind = Literal["promote", "rollback"]
@@ -70,21 +69,11 @@ class History:
     """The promotions of all projects in one database (SQLite or PostgreSQL); tables are made on first use."""
 
     def __init__(self, url: str) -> None:
-        self._unready = open_engine(url)
-        self._first_use = Lock()
-        self._ready = False
-
-    @property
-    def _engine(self) -> Engine:
-        with self._first_use:
-            if not self._ready:
-                create_tables(self._unready, _metadata)
-                self._ready = True
-        return self._unready
+        self._database = Database(url, _metadata)
 
     def close(self) -> None:
         """Close all connections; the next call opens new ones."""
-        self._unready.dispose()
+        self._database.close()
 
     def append(
         self, project: str, kind: Kind, to_version: int, *, who: str, why: str, evidence: Mapping[str, Any] | None = None
@@ -96,7 +85,7 @@ class History:
         StateError
             If the database cannot be written, or stayed locked. No entry is kept then.
         """
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             _one_writer(connection)
             last = _rows(connection, project)[-1:]
             row: dict[str, Any] = {
@@ -117,7 +106,7 @@ class History:
 
     def read(self, project: str) -> list[Promotion]:
         """Return all entries of the project, oldest first."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return [_promotion(row) for row in _rows(connection, project)]
 
     def champions(self, project: str) -> list[int]:
@@ -140,7 +129,7 @@ class History:
             If an entry was changed, removed from the middle or slipped in; names the first.
         """
         previous = FIRST
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             rows = _rows(connection, project)
         for number, row in enumerate(rows, start=1):
             if row["number"] != number or row["previous"] != previous or row["sha256"] != _hash(row):

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
-    Engine,
     Float,
     ForeignKey,
     Index,
@@ -35,7 +33,7 @@ from sqlalchemy import (
     select,
 )
 
-from infra.databases import UtcTime, create_tables, open_engine, reading, writing
+from infra.databases import LOCK_WAIT_SECONDS, Database, UtcTime
 
 Value = bool | int | float | str | None
 OWN_COLUMNS = (
@@ -138,22 +136,12 @@ class PredictionLog:
     wait_seconds : how long to wait for a locked SQLite file
     """
 
-    def __init__(self, url: str, *, wait_seconds: float = 10.0) -> None:
-        self._unready = open_engine(url, wait_seconds=wait_seconds)
-        self._first_use = Lock()
-        self._ready = False
-
-    @property
-    def _engine(self) -> Engine:
-        with self._first_use:
-            if not self._ready:
-                create_tables(self._unready, _metadata)
-                self._ready = True
-        return self._unready
+    def __init__(self, url: str, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+        self._database = Database(url, _metadata, wait_seconds=wait_seconds)
 
     def close(self) -> None:
         """Close all connections; the next call opens new ones."""
-        self._unready.dispose()
+        self._database.close()
 
     def write(self, project: str, model_version: int, rows: Sequence[LoggedPrediction]) -> None:
         """Append the rows in one transaction; when this returns they are on disk.
@@ -167,7 +155,7 @@ class PredictionLog:
         """
         if rows:
             records = [_record(project, model_version, row) for row in rows]
-            with writing(self._engine) as connection:
+            with self._database.writing() as connection:
                 connection.execute(insert(_predictions), records)
 
     def label(self, project: str, labels: Mapping[str, Value], source: str) -> LabelResult:
@@ -181,7 +169,7 @@ class PredictionLog:
             If it cannot be reached or written. No label is kept then.
         """
         ids, now = list(labels), _now()
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             known: set[str] = set()
             for start in range(0, len(ids), _CHUNK):
                 wanted = _predictions.c.id.in_(ids[start : start + _CHUNK])
@@ -197,7 +185,7 @@ class PredictionLog:
     def count(self, project: str, *, model_version: int | None = None) -> int:
         """Return how many predictions are logged."""
         conditions = _conditions(project, model_version, None, None)
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(_predictions).where(conditions)) or 0
 
     def read(
@@ -215,7 +203,7 @@ class PredictionLog:
         lower, upper, flags``, ``probability_<class>`` each, ``label, label_time``. An input of the same name as one of ours stands as
         ``input_<name>``; ``logged_inputs`` gives all inputs under their own names.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(_read_query(_conditions(project, model_version, since, until))).all()
         return _flat(rows)
 

@@ -109,9 +109,19 @@ def load_settings(**overrides: Any) -> Settings:
         raise UsageError("errors.settings_invalid", problems=describe(error)) from error
 
 
+def read_variable(name: str) -> str | None:
+    """Return an environment variable that a project names (for a URL with a password), or None if it is unset or empty."""
+    return os.environ.get(name) or None
+
+
 def calm_tools() -> None:
     """Switch off all telemetry and all chatter of the tools, for this process and its children. Call before importing any of them."""
     for name, value in NO_TELEMETRY.items():
         os.environ[name] = value
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def telemetry_left_on() -> list[str]:
+    """Return the switches of telemetry that are not off in this process; ``calm_tools`` leaves none."""
+    return [name for name, value in NO_TELEMETRY.items() if os.environ.get(name) != value]

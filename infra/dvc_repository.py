@@ -1,0 +1,96 @@
+"""DVC in process: one repository without git below the state folder, with one remote.
+
+DVC fails instead of waiting when its repository is in use; callers hold the lock ``data`` of ``infra.locks``.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.settings import Settings
+from leitstand.errors import StateError
+
+REMOTE = "store"
+
+
+class DvcRepository:
+    """The repository of all projects' data."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.root / "data"
+        self._remote = f"{settings.artifacts_url.rstrip('/')}/data" if settings.artifacts_url else str(settings.root / "remote")
+        self._site_cache = settings.root / "cache" / "dvc"
+
+    def add_and_push(self, folder: Path, version: str) -> None:
+        """Hand a folder to DVC and push it to the remote.
+
+        Raises
+        ------
+        StateError
+            If DVC refuses, or names the content differently than we do.
+        """
+        with self._open() as repo:
+            (stage,) = repo.add(str(folder))
+            if stage.outs[0].hash_info.value != f"{version}.dir":
+                raise StateError("infra.snapshot_changed", project=folder.parent.name, version=version, path=folder)
+            repo.push(str(folder))
+
+    def fetch(self, folder: Path, version: str) -> None:
+        """Bring a version's folder back from the cache or the remote.
+
+        Raises
+        ------
+        StateError
+            If neither has it.
+        """
+        from dvc.exceptions import DvcException
+
+        self._write_pointer(folder, version)
+        with self._open() as repo:
+            try:
+                repo.pull(str(folder) + ".dvc", force=True)
+            except DvcException as error:
+                raise StateError(
+                    "infra.snapshot_gone", project=folder.parent.name, version=version, remote=self._remote
+                ) from error
+
+    def _write_pointer(self, folder: Path, version: str) -> None:
+        pointer = folder.with_name(folder.name + ".dvc")
+        if not pointer.exists():  # made on another machine, or lost: the version is all that DVC needs
+            _replace(pointer, f"outs:\n- md5: {version}.dir\n  hash: md5\n  path: {folder.name}\n")
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        for name in ("dvc", "dvc_data", "dvc_objects"):  # they log to the terminal what we raise, and progress to stdout
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._write_config()
+        try:
+            with Repo(str(self.root)) as repo:
+                yield repo
+        except DvcException as error:
+            raise StateError("infra.dvc_failed", path=self.root, remote=self._remote, detail=_first_line(error)) from error
+
+    def _write_config(self) -> None:
+        """Write DVC's own configuration file, so that the ``dvc`` command finds the same remote."""
+        lines = ["[core]", "no_scm = True", "analytics = False", "check_update = False", f"remote = {REMOTE}"]
+        lines += [f"site_cache_dir = {self._site_cache}", "[cache]", 'type = "reflink,hardlink,copy"']
+        lines += [f"['remote \"{REMOTE}\"']", f"url = {self._remote}"]
+        path, content = self.root / ".dvc" / "config", "\n".join(lines) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+
+
+def _replace(path: Path, content: str) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(content, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

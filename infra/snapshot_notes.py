@@ -1,0 +1,52 @@
+"""The list of data versions and where each delivery came from; only ever appended to."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, exists, insert, select
+
+from infra.databases import Database, UtcTime
+
+_metadata = MetaData()
+_deliveries = Table(
+    "leitstand_snapshots",
+    _metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("project", String(63), nullable=False, index=True),
+    Column("version", String(32), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("time", UtcTime, nullable=False),
+    Column("provenance", Text, nullable=False),
+)
+
+
+class SnapshotNotes:
+    """The deliveries of all projects in one database (SQLite or PostgreSQL); tables are made on first use."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, _metadata)
+
+    def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        self._database.close()
+
+    def append(self, project: str, version: str, rows: int, provenance: Mapping[str, Any]) -> None:
+        """Note one delivery."""
+        notes = json.dumps(dict(provenance), ensure_ascii=False, default=str)
+        row = {"project": project, "version": version, "rows": rows, "time": datetime.now(UTC), "provenance": notes}
+        with self._database.writing() as connection:
+            connection.execute(insert(_deliveries), [row])
+
+    def knows(self, project: str, version: str) -> bool:
+        """Whether the version was delivered before."""
+        found = exists().where(_deliveries.c.project == project, _deliveries.c.version == version)
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(found)))
+
+    def read(self, project: str) -> list[tuple[str, int, datetime, dict[str, Any]]]:
+        """Return version, rows, time and provenance of every delivery, oldest first."""
+        query = select(_deliveries).where(_deliveries.c.project == project).order_by(_deliveries.c.sequence)
+        with self._database.reading() as connection:
+            return [(row.version, row.rows, row.time, json.loads(row.provenance)) for row in connection.execute(query)]

@@ -1,0 +1,215 @@
+"""Accepted data as versions under DVC, each named by its content.
+
+A version is a folder ``data.parquet`` (and ``files/…`` where the table has columns of files) that DVC tracks; its name is DVC's own hash of the
+folder. Identical content has one version, however often and from wherever it comes. The repository works without git, below the state folder;
+``dvc`` on the command line works in it as in any other.
+
+Order of a save: write, hash, hand to DVC, push, then note it in the database. Only what is noted counts, so a process killed on the way leaves
+nothing but files that the next save of the same data takes over.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+
+from infra.dvc_repository import DvcRepository
+from infra.locks import hold
+from infra.parquet import count_rows, read_parquet, write_parquet
+from infra.settings import Settings
+from infra.snapshot_notes import SnapshotNotes
+from leitstand.errors import SourceError, StateError, UnknownName
+
+TABLE = "data.parquet"
+LOCK_WAIT_SECONDS = 600.0  # the push of another project's folder of recordings may take minutes
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a project's data.
+
+    Parameters
+    ----------
+    version : content hash, 32 hex digits
+    created : whether this save made it; False when the content was there already
+    path : folder of the working copy
+    """
+
+    version: str
+    rows: int
+    created: bool
+    path: Path
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """One delivery of a version: when (aware, UTC), and what the caller noted (source, contract version, rows accepted …)."""
+
+    version: str
+    rows: int
+    time: datetime
+    notes: Mapping[str, Any]
+
+
+class SnapshotStore:
+    """The data versions of all projects."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._notes = SnapshotNotes(settings.database("history"))
+        self._dvc = DvcRepository(settings)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._notes.close()
+
+    def save(
+        self, project: str, frame: pd.DataFrame, *, file_columns: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
+    ) -> Snapshot:
+        """Keep the frame as a version and push it to the remote.
+
+        Parameters
+        ----------
+        file_columns : columns of absolute paths; the files are copied into the version, and named relative to their common folder
+        provenance : where the data come from; kept with every save, also when the content is known
+
+        Raises
+        ------
+        SourceError
+            If a file is missing, or a column mixes types that no table column can hold.
+        Busy
+            If other runs kept the data folder locked.
+        StateError
+            If disk, database or remote cannot be written. Nothing counts as saved then.
+        """
+        with self._locked(project) as home:
+            incoming = home / f".incoming-{uuid4().hex}"
+            try:
+                self._write(incoming, frame, file_columns)
+                version = folder_hash(incoming)
+                known = self._notes.knows(project, version)
+                kept = home / version
+                if not (known and _is_whole(kept, version)):
+                    shutil.rmtree(kept, ignore_errors=True)
+                    incoming.rename(kept)
+                    self._dvc.add_and_push(kept, version)
+            finally:
+                shutil.rmtree(incoming, ignore_errors=True)
+            self._notes.append(project, version, len(frame), provenance or {})
+        return Snapshot(version, len(frame), not known, kept)
+
+    def load(self, project: str, version: str) -> pd.DataFrame:
+        """Return the frame of a version, its content checked against its name; columns of files hold absolute paths again.
+
+        Parameters
+        ----------
+        version : the whole hash, or its first digits where they are unambiguous
+
+        Raises
+        ------
+        UnknownName
+            If the project has no such version.
+        StateError
+            If the content is neither here nor in the remote, or is not what was saved.
+        """
+        whole = self._resolve(project, version)
+        with self._locked(project) as home:
+            kept = home / whole
+            if not _is_whole(kept, whole):
+                shutil.rmtree(kept, ignore_errors=True)
+                self._dvc.fetch(kept, whole)
+            if not _is_whole(kept, whole):
+                raise StateError("infra.snapshot_changed", project=project, version=whole, path=kept)
+        frame, file_columns = read_parquet(kept / TABLE)
+        for column in file_columns:
+            frame[column] = [None if name is None else str(kept / name) for name in frame[column]]
+        return frame
+
+    def latest(self, project: str) -> Snapshot | None:
+        """Return the version that was delivered last, or None before the first."""
+        deliveries = self._notes.read(project)
+        if not deliveries:
+            return None
+        version, rows = deliveries[-1][0], deliveries[-1][1]
+        return Snapshot(version, rows, False, self._home(project) / version)
+
+    def provenance(self, project: str, version: str | None = None) -> list[Provenance]:
+        """Return all deliveries of the project (or of one version), oldest first."""
+        whole = None if version is None else self._resolve(project, version)
+        return [Provenance(*row) for row in self._notes.read(project) if whole in (None, row[0])]
+
+    def _resolve(self, project: str, version: str) -> str:
+        known = {row[0] for row in self._notes.read(project)}
+        matching = [name for name in known if len(version) >= 6 and name.startswith(version)]
+        if len(matching) != 1:
+            raise UnknownName("data_version", version, known)
+        return matching[0]
+
+    def _home(self, project: str) -> Path:
+        return self._dvc.root / project
+
+    @contextmanager
+    def _locked(self, project: str) -> Iterator[Path]:
+        with hold(self._settings, "data", wait_seconds=LOCK_WAIT_SECONDS):
+            home = self._home(project)
+            try:
+                home.mkdir(parents=True, exist_ok=True)
+                for left in home.glob(".incoming-*"):  # of a killed run: we hold the lock, so nobody else is writing
+                    shutil.rmtree(left, ignore_errors=True)
+                yield home
+            except OSError as error:
+                raise StateError("infra.disk", path=home, detail=error.strerror or str(error)) from error
+
+    def _write(self, folder: Path, frame: pd.DataFrame, file_columns: Sequence[str]) -> None:
+        folder.mkdir()
+        stored = frame.copy(deep=False)
+        for column in file_columns:
+            stored[column] = _copy_files(frame[column], folder, f"files/{column.replace('/', '_')}")
+        write_parquet(stored, folder / TABLE, file_columns=file_columns)
+
+
+def _copy_files(paths: pd.Series, folder: Path, below: str) -> list[str | None]:
+    """Copy the files into the version. Never linked: DVC makes linked files read-only, and a later edit of the original would reach the copy."""
+    present = sorted({str(path) for path in paths.dropna()})
+    missing = [path for path in present if not Path(path).is_file()]
+    if missing:
+        raise SourceError("infra.snapshot_file_missing", count=len(missing), examples=", ".join(missing[:5]))
+    common = os.path.commonpath([str(Path(path).parent) for path in present]) if present else ""
+    names = {path: f"{below}/{Path(os.path.relpath(path, common)).as_posix()}" for path in present}
+    for path, name in names.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    return [None if pd.isna(path) else names[str(path)] for path in paths]
+
+
+def folder_hash(folder: Path) -> str:
+    """Return the name that DVC gives the folder's content: the MD5 of the list of its files with their MD5s.
+
+    Same as DVC's ``Tree.as_bytes`` (dvc_data.hashfile.tree); here without loading DVC, and without trusting modification times as its state
+    database does.
+    """
+    entries = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        entries.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
+    entries.sort(key=lambda entry: entry["relpath"])
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode("utf-8"), usedforsecurity=False).hexdigest()
+
+
+def _is_whole(folder: Path, version: str) -> bool:
+    return (folder / TABLE).is_file() and folder_hash(folder) == version
+
+
+def rows_of(folder: Path) -> int:
+    """Return the number of rows of a version's folder."""
+    return count_rows(folder / TABLE)

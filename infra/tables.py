@@ -1,0 +1,125 @@
+"""Reading a company's own database: a table or a query, in portions, never writing."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, TextClause, create_engine, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+
+from infra.databases import shown_url
+from infra.settings import read_variable
+from leitstand.errors import SourceError
+from leitstand.spec import Source
+
+CHUNK_ROWS = 50_000
+_VARIABLE = "env:"
+
+
+def read_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFrame:
+    """Return the rows of the source's table or query.
+
+    Parameters
+    ----------
+    source : with ``database`` and one of ``table`` (``schema.table`` for another schema) and ``query``
+    chunk_rows : how many rows are fetched at a time
+
+    Raises
+    ------
+    SourceError
+        If the URL is wrong, the database cannot be reached, has no such table (did you mean), refuses the right, or the query is wrong.
+        No message holds the password.
+    """
+    url = _url(source.database or "")
+    engine = _engine(url)
+    try:
+        with _connected(engine) as connection:
+            try:
+                statement = (
+                    _query(source.query) if source.query is not None else select(_table(connection, source.table or "", url))
+                )
+                chunks = list(pd.read_sql_query(statement, connection, chunksize=chunk_rows))
+            except SQLAlchemyError as error:
+                raise _refused(error, source, shown_url(url)) from error
+    finally:
+        engine.dispose()
+    frame = pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    if twice:
+        raise SourceError("infra.query_columns_twice", url=shown_url(url), columns=", ".join(twice[:5]))
+    return frame
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """Open a connection that the database itself keeps from writing, where it can."""
+    try:
+        connection = engine.connect()
+    except SQLAlchemyError as error:
+        raise SourceError("infra.source_unreachable", url=shown_url(engine.url), detail=_detail(error)) from error
+    with connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        yield connection.execution_options(stream_results=True, postgresql_readonly=True)
+
+
+def _url(database: str) -> URL:
+    if database.startswith(_VARIABLE):
+        name = database.removeprefix(_VARIABLE)
+        value = read_variable(name)
+        if not value:
+            raise SourceError("infra.source_variable", name=name)
+        database = value
+    try:
+        url = make_url(database)
+    except (ArgumentError, ValueError):
+        raise SourceError("infra.source_url") from None  # the cause would show the password
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    if is_file and not Path(str(url.database)).is_file():  # SQLite would make an empty one
+        raise SourceError("infra.source_file", path=url.database)
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url)
+    except (NoSuchModuleError, ImportError) as error:
+        raise SourceError("infra.source_driver", url=shown_url(url), driver=url.drivername) from error
+
+
+def _query(query: str) -> TextClause:
+    bare = re.sub(r"(--[^\n]*\n|/\*.*?\*/|\s)+", " ", query + "\n", flags=re.DOTALL).strip()
+    start = bare.split(" ")[0].lower().strip("(")
+    if start not in ("select", "with", "values", "table"):
+        raise SourceError("infra.query_not_reading", start=bare[:20])
+    return text(query.strip().rstrip(";").replace(":", r"\:"))  # a colon is the query's own, never a parameter of ours
+
+
+def _table(connection: Connection, name: str, url: URL) -> Table:
+    schema, _, bare = name.rpartition(".")
+    try:
+        return Table(bare, MetaData(), schema=schema or None, autoload_with=connection)
+    except NoSuchTableError as error:
+        tables = inspect(connection)
+        known = sorted([*tables.get_table_names(schema or None), *tables.get_view_names(schema or None)])
+        close = difflib.get_close_matches(bare, known, n=3, cutoff=0.5)
+        key = "infra.table_missing_close" if close else "infra.table_missing"
+        raise SourceError(key, url=shown_url(url), table=name, known=", ".join(close or known[:20]) or "–") from error
+
+
+def _refused(error: SQLAlchemyError, source: Source, url: str) -> SourceError:
+    detail = _detail(error)
+    if "denied" in detail.lower() or "not authorized" in detail.lower():
+        return SourceError("infra.table_rights", what=f"'{source.table or 'query'}'", url=url, detail=detail)
+    if source.query is not None:
+        return SourceError("infra.query_failed", url=url, detail=detail)
+    return SourceError("infra.table_failed", table=source.table, url=url, detail=detail)
+
+
+def _detail(error: SQLAlchemyError) -> str:
+    return str(error.orig if isinstance(error, DBAPIError) else error).strip().split("\n")[0]
