@@ -70,13 +70,13 @@ class _Doctor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def _say(self, key: str, **values: object) -> str:
+    def _say(self, key: str, /, **values: object) -> str:
         return text(f"doctor.{key}", self._settings.language, **values)
 
-    def _well(self, name: str, key: str, **values: object) -> Finding:
+    def _well(self, name: str, key: str, /, **values: object) -> Finding:
         return Finding(name, self._say(f"title_{name}"), True, self._say(key, **values))
 
-    def _ill(self, name: str, key: str, **values: object) -> Finding:
+    def _ill(self, name: str, key: str, /, **values: object) -> Finding:
         return Finding(name, self._say(f"title_{name}"), False, self._say(key, **values), self._say(f"mend_{key}", **values))
 
     def python(self) -> Finding:
@@ -93,7 +93,7 @@ class _Doctor:
             return self._well("packages", "packages")
         missing = self._say("missing")
         shown = "; ".join(f"{each.package} {each.found or missing} ({each.locked})" for each in wrong)
-        return self._ill("packages", "packages_differ", count=len(wrong), names=shown)
+        return self._ill("packages", "packages_differ", names=shown)
 
     def byte_code(self) -> Finding:
         lacking = uncompiled()

@@ -21,7 +21,9 @@ def port_is_taken(port: int) -> bool:
 def listener(port: int) -> psutil.Process | None:
     """Return the process that listens on a port; None where the system does not tell (macOS tells only root)."""
     try:
-        listening = [c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
+        listening = [
+            c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
+        ]
         return next((psutil.Process(pid) for pid in listening if pid is not None), None)
     except psutil.Error:
         return None
