@@ -134,6 +134,8 @@ def save_quarantine(result: CheckResult, folder: Path) -> Path | None:
 
 
 def _require_columns(present: Sequence[str], contract: Contract) -> None:
+    if twice := sorted({name for name in present if present.count(name) > 1}):
+        raise ContractBroken("contracts.duplicate_columns", path=contract.id, names=", ".join(twice[:5]))
     missing = [name for name in contract.names if name not in present]
     if not missing:
         return
