@@ -3,7 +3,8 @@
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -70,10 +71,8 @@ class Endpoint:
             logged(answer, row, client=client, request_id=request_id, latency_ms=latency_ms)
             for answer, row in zip(made, rows, strict=True)
         ]
-        try:
+        with _log_errors():
             self.log.write(self.project.name, self.version.version, records)
-        except StateError as error:
-            raise of_error(503, "log_unavailable", error) from error
         return PredictResponse(predictions=made, model=self.served)
 
     def answer(self, rows: Sequence[dict[str, Any]]) -> list[Answer]:
@@ -95,10 +94,8 @@ class Endpoint:
         for label in self._validated(self._labels, body, "labels", {"id": identifier, "value": target}).labels:
             if labels.setdefault(label.id, label.value) != label.value:
                 raise Problem(422, "request_invalid", saying("serving.id_twice", id=label.id))
-        try:
+        with _log_errors():
             result = self.log.label(self.project.name, labels, f"http:{client}")
-        except StateError as error:
-            raise of_error(503, "log_unavailable", error) from error
         return FeedbackResponse(matched=result.matched, unknown=list(result.unknown))
 
     def _validated(self, model: type[BaseModel], body: bytes, key: str, columns: dict[str, Column]) -> Any:
@@ -106,6 +103,16 @@ class Endpoint:
             return model.model_validate_json(body)
         except ValidationError as error:
             raise of_validation(error, key, columns, self.project.spec.serving.max_rows, self.project.name) from error
+
+
+@contextmanager
+def _log_errors() -> Iterator[None]:
+    """Turn errors of the log into an answer that names no file or database of ours."""
+    try:
+        yield
+    except StateError as error:
+        logger.error("%s", error)
+        raise Problem(503, "log_unavailable", saying("serving.log_unavailable")) from error
 
 
 Endpoints = dict[str, Endpoint | LeitstandError]

@@ -65,7 +65,7 @@ class Service:
 
     def stop(self) -> None:
         """End every process of the service: SIGTERM first, then SIGKILL. Returns when none is left; may be called again."""
-        family = self.family() - {psutil.Process()}
+        family = self.family()
         if self.process.poll() is None:
             self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -123,11 +123,11 @@ def expectation(column: Column, language: Language) -> str:
     parts = [text(f"serving.expect_{column.type}", language)]
     low, high = column.minimum, column.maximum
     if low is not None and high is not None:
-        parts.append(text("serving.expect_between", language, minimum=f"{low:g}", maximum=f"{high:g}"))
+        parts.append(text("serving.expect_between", language, minimum=_figure(low), maximum=_figure(high)))
     elif low is not None:
-        parts.append(text("serving.expect_at_least", language, minimum=f"{low:g}"))
+        parts.append(text("serving.expect_at_least", language, minimum=_figure(low)))
     elif high is not None:
-        parts.append(text("serving.expect_at_most", language, maximum=f"{high:g}"))
+        parts.append(text("serving.expect_at_most", language, maximum=_figure(high)))
     if column.unit:
         parts.append(text("serving.expect_unit", language, unit=column.unit))
     if column.max_length is not None:
@@ -137,6 +137,10 @@ def expectation(column: Column, language: Language) -> str:
     if column.pattern is not None:
         parts.append(text("serving.expect_pattern", language, pattern=column.pattern))
     return " ".join(parts)
+
+
+def _figure(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
 
 
 def _entry(item: Any, key: str, columns: Mapping[str, Column], most: int, project: str, language: Language) -> ProblemError:

@@ -1,5 +1,6 @@
-"""Three small real projects, trained and registered once: classes, a number with history, and anomalies in files."""
+"""Small real projects, trained, registered and served once: classes, a number with history, anomalies in files, and two that cannot be served."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from infra.settings import Settings
 from infra.tracking import Tracker
 from leitstand.contract import Bilingual, Column, Contract, conform
 from leitstand.model import ModelCard, TrainedModel
-from leitstand.model_file import save_model
+from leitstand.model_file import MODEL_FILE, save_model
 from leitstand.project import Project, load
+from serving.launch import Service, start_service
 
 CELLS = Contract(
     id="cells",
@@ -76,6 +78,24 @@ def features(frame, parameters):
         raise SourceError("errors.file_missing", path="recording")
     return pd.DataFrame({"mean": [x.mean() for x in levels], "spread": [x.max() - x.min() for x in levels]}, index=frame.index)
 '''
+FAULTY = Contract(
+    id="faulty",
+    table="faulty",
+    columns=(Column(name="mode", type="string", required=True), Column(name="y", type="number")),
+)
+FAULTY_MODEL = '''
+import time
+
+
+def features(frame, parameters):
+    """Fail in the ways that a request can name."""
+    mode = frame["mode"].iloc[0]
+    if mode == "raise":
+        raise RuntimeError(f"the secret was {mode}")
+    if mode == "sleep":
+        time.sleep(2)
+    return frame[["mode"]].assign(length=frame["mode"].str.len())
+'''
 
 
 @dataclass(frozen=True)
@@ -97,7 +117,8 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     root = tmp_path_factory.mktemp("serving")
     settings = Settings(home=root / "home", workspace=root / "workspace")
-    frames = {"cells": cells(), "line": line(), "sounds": sounds()}
+    faulty = pd.DataFrame({"mode": ["a", "bb"] * 20, "y": [1.0, 2.0] * 20})
+    frames = {"cells": cells(), "line": line(), "sounds": sounds(), "faulty": faulty}
     projects = {
         "cells": make(
             settings, CELLS, "classification", {"target": "diagnosis", "positive": "malignant"}, serving={"max_rows": 200}
@@ -111,10 +132,30 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             serving={"max_rows": 50, "max_body_mb": 0.1},
         ),
         "sounds": make(settings, SOUNDS, "anomaly", {"target": "state", "normal": "normal"}, SOUNDS_MODEL),
+        "faulty": make(settings, FAULTY, "regression", {"target": "y"}, FAULTY_MODEL, serving={"timeout_seconds": 0.5}),
     }
     models = {name: train(project, frames[name]) for name, project in projects.items()}
     versions = {name: register(settings, projects[name], models[name], root / "models" / name) for name in models}
+    tamper(settings, root / "models" / "tampered", models["cells"])
+    make(settings, CELLS.model_copy(update={"id": "untrained"}), "classification", {"target": "diagnosis"})
     return Stage(settings, projects, models, versions, frames)
+
+
+@pytest.fixture(scope="session")
+def service(stage: Stage) -> Iterator[Service]:
+    with start_service(["cells", "line", "sounds", "faulty", "tampered", "untrained"], stage.settings) as running:
+        yield running
+
+
+def tamper(settings: Settings, folder: Path, model: TrainedModel) -> None:
+    """Register a model and change one byte of its file afterwards."""
+    project = make(settings, CELLS.model_copy(update={"id": "tampered"}), "classification", {"target": "diagnosis"})
+    card = model.card.model_copy(update={"project": "tampered"})
+    version = register(settings, project, TrainedModel(model.estimator, card), folder)
+    file = Registry(settings).model_folder(version) / MODEL_FILE
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
 
 
 def make(settings: Settings, contract: Contract, task: str, data: dict, model: str = "", **sections: object) -> Project:
