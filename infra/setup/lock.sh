@@ -16,8 +16,8 @@ cp requirements.lock "$new" # uv keeps the versions it finds there where they st
 "$uv" pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --quiet ${UPGRADE:+--upgrade} --output-file "$new" >/dev/null
 
-if grep -nE '^-|https?://|file:' "$new" >&2; then
-    echo "The lock names an index or an address (lines above). It was not changed. Check the settings of uv on this machine." >&2
+if grep -nE '^-|https?://|file:|\(/' "$new" >&2; then
+    echo "The lock names an index, an address or a path of this machine (lines above). It was not changed. Check the settings of uv on this machine." >&2
     exit 1
 fi
 mv "$new" requirements.lock
