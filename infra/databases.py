@@ -4,6 +4,7 @@ SQLite writes with ``synchronous=FULL``: an id that a client holds must be found
 0.4 ms per commit against 0.03 ms with NORMAL (measured on an SSD).
 """
 
+import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -157,6 +158,7 @@ class Database:
         self._metadata = metadata
         self._first_use = Lock()
         self._has_tables = False
+        weakref.finalize(self, self._engine.dispose)  # a pool that is merely forgotten leaves its connections open
 
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes; see ``writing``."""
