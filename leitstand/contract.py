@@ -6,8 +6,6 @@ that are watched for drift. ``data_contracts`` reads and writes it as ODCS YAML 
 
 from typing import Literal, Self
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leitstand.errors import UnknownName
@@ -141,33 +139,3 @@ class Contract(Frozen):
         kept = tuple(column for column in self.columns if column.name in set(names))
         time = self.time_column if self.time_column in names else None
         return self.model_copy(update={"columns": kept, "time_column": time})
-
-
-def conform(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Return the contract's columns of ``frame`` in the contract's order and in one settled dtype each.
-
-    Training and serving call this on data that passed the contract, so that both see the same dtypes: numbers are float64 (missing as
-    NaN), also integers; booleans are float64 0/1/NaN; texts and files are object with None for missing; dates are datetime64[ns].
-
-    Parameters
-    ----------
-    frame : any column order; a column of the contract that is missing becomes all missing
-
-    Raises
-    ------
-    ValueError
-        If a value has no such form; checked data never raise.
-    """
-    settled: dict[str, pd.Series] = {}
-    for column in contract.columns:
-        values = frame[column.name] if column.name in frame.columns else pd.Series(np.nan, index=frame.index)
-        settled[column.name] = _settle(values, column)
-    return pd.DataFrame(settled, index=frame.index)
-
-
-def _settle(values: pd.Series, column: Column) -> pd.Series:
-    if column.type in ("integer", "number", "boolean"):
-        return values.astype("float64")
-    if column.type in ("date", "timestamp"):
-        return pd.to_datetime(values, utc=True).dt.tz_localize(None).astype("datetime64[ns]")
-    return values.astype(object).where(values.notna(), None)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leitstand.contract import Column, conform
+from leitstand.conforming import conform
+from leitstand.contract import Column
 from leitstand.errors import NotEnoughData
 from leitstand.project import Project
 

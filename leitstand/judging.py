@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,10 @@ class Judgement:
     def passed(self) -> bool:
         """Whether every gate let the model through."""
         return all(one.passed for one in self.gates)
+
+    def without_gate(self, name: str) -> "Judgement":
+        """Return the judgement less one gate, for a rival that turned out to be the model itself."""
+        return replace(self, gates=tuple(one for one in self.gates if one.name != name))
 
 
 @dataclass(frozen=True)

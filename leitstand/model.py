@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from leitstand.contract import Contract, Scalar, conform
+from leitstand.conforming import conform
+from leitstand.contract import Contract, Scalar
 from leitstand.prediction import Predictions
 from leitstand.project import Project
 

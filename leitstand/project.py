@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from leitstand.contract import Contract
-from leitstand.errors import ProjectError, UnknownName, UsageError
+from leitstand.errors import ProjectError
 from leitstand.pipelines import tabular_candidates
 from leitstand.prediction import Predictions
-from leitstand.spec import SLUG, ProjectSpec, load_spec
+from leitstand.spec import ProjectSpec, load_spec
 
 Parameters = Mapping[str, Any]
 
@@ -124,43 +124,6 @@ class Project:
             If there is none, or it cannot be loaded.
         """
         return load_module(self.folder / "sample.py", f"leitstand_project_{self.name}_sample")
-
-
-def check_name(name: str) -> str:
-    """Return ``name`` if it may name a project.
-
-    Raises
-    ------
-    UsageError
-        If not; says which names may.
-    """
-    if not SLUG.fullmatch(name):
-        raise UsageError("errors.project_name_illegal", name=name)
-    return name
-
-
-def find_projects(roots: Sequence[Path]) -> dict[str, Path]:
-    """Return the folders of all projects under ``<root>/projects``, by name, sorted; an earlier root wins."""
-    found: dict[str, Path] = {}
-    for root in roots:
-        for file in sorted((root / "projects").glob("*/project.yaml")):
-            found.setdefault(file.parent.name, file.parent)
-    return dict(sorted(found.items()))
-
-
-def locate(name: str, roots: Sequence[Path]) -> Path:
-    """Return the folder of the project ``name``.
-
-    Raises
-    ------
-    UsageError
-        If the name is illegal or unknown (did you mean).
-    """
-    check_name(name)
-    projects = find_projects(roots)
-    if name not in projects:
-        raise UnknownName("project", name, projects)
-    return projects[name]
 
 
 def load(folder: Path, contract: Contract) -> Project:

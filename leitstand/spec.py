@@ -15,6 +15,7 @@ from leitstand.contract import Bilingual, Frozen
 from leitstand.errors import ProjectError
 
 TaskName = Literal["classification", "regression", "anomaly"]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -336,7 +337,7 @@ def read_yaml(path: Path) -> Any:
         If it is missing or is no YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe, in C where there is a compiler
     except FileNotFoundError as error:
         raise ProjectError("errors.file_missing", path=path) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from leitstand.bootstrap import estimates
-from leitstand.contract import Column, conform
+from leitstand.conforming import conform
+from leitstand.contract import Column
 from leitstand.dataset import class_values
 from leitstand.metrics import Metric, evaluate, metrics_for, primary_metric
 from leitstand.prediction import Predictions

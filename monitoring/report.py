@@ -9,7 +9,7 @@ import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
 
-from leitstand.contract import conform
+from leitstand.conforming import conform
 from leitstand.project import Project
 from monitoring.drift import CATEGORIES, NUMBERS, Watched, drift, evidently_columns, register_statistics, watch, watched_inputs
 from monitoring.page import write_page

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from infra.prediction_log import PredictionLog
 from infra.registry import ModelVersion
-from leitstand.contract import conform
+from leitstand.conforming import conform
 from leitstand.errors import UsageError
 from leitstand.model import TrainedModel
 from leitstand.prediction import Predictions

@@ -15,10 +15,12 @@ from data_contracts.odcs import find_contract, read_contract
 from infra.prediction_log import PredictionLog
 from infra.registry import ModelVersion, Registry
 from infra.settings import Settings
-from leitstand.contract import Column, conform
+from leitstand.conforming import conform
+from leitstand.contract import Column
 from leitstand.errors import DataError, LeitstandError, ModelError, StateError
+from leitstand.folders import locate
 from leitstand.model import TrainedModel
-from leitstand.project import Project, load, locate
+from leitstand.project import Project, load
 from leitstand.spec import load_spec
 from serving.answers import Answer, FeedbackResponse, PredictResponse, ServedModel, answers, logged
 from serving.problems import Problem, of_error, of_validation, saying

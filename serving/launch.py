@@ -21,7 +21,7 @@ from pydantic import SecretStr
 import serving
 from infra.settings import Settings, calm_tools
 from leitstand.errors import ServiceError, UsageError
-from leitstand.project import locate
+from leitstand.folders import locate
 
 START_SECONDS = 90.0  # two busy cores need up to 20 s
 STOP_SECONDS = 15.0

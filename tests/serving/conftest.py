@@ -15,7 +15,8 @@ from infra.prediction_log import PredictionLog
 from infra.registry import ModelVersion, Registry
 from infra.settings import Settings
 from infra.tracking import Tracker
-from leitstand.contract import Bilingual, Column, Contract, conform
+from leitstand.conforming import conform
+from leitstand.contract import Bilingual, Column, Contract
 from leitstand.model import ModelCard, TrainedModel
 from leitstand.model_file import MODEL_FILE, save_model
 from leitstand.project import Project, load

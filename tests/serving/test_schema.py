@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from leitstand.contract import Bilingual, Column, Contract, conform
+from leitstand.conforming import conform
+from leitstand.contract import Bilingual, Column, Contract
 from leitstand.project import Project
 from leitstand.spec import ProjectSpec
 from serving.schema import example, feedback_model, parse_time, predict_model, to_frame

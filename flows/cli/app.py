@@ -1,0 +1,128 @@
+"""The root of the command line: options for every command, errors as one message, exit codes.
+
+Exit codes: 0 done, 1 our error, 2 wrong usage, 3 a gate said no, 130 interrupted.
+"""
+
+import errno
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+import typer
+
+from infra.settings import Settings, calm_tools, load_settings
+from leitstand.errors import LeitstandError
+from leitstand.texts import LANGUAGES, Language, text
+
+app = typer.Typer(
+    name="leitstand",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From the first data inventory to a model that is served, watched and kept good.",
+    epilog="Options for every command: --language de|en, --debug (shows the traceback of an error).",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
+Name = Annotated[str, typer.Argument(help="Name of the project; 'leitstand projects' lists them.")]
+
+
+@dataclass
+class Call:
+    """What holds for this call of the command line, whatever the command."""
+
+    language: Language = "en"
+    debug: bool = False
+
+
+call = Call()
+
+
+def settings() -> Settings:
+    """Return the settings with the language of this call."""
+    return load_settings(language=call.language)
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``leitstand``."""
+    arguments = _global_options(sys.argv[1:])
+    calm_tools()
+    _add_commands()
+    as_json = "--json" in arguments
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except LeitstandError as error:
+        _fail(error.render(call.language), type(error).__name__, error.exit_code, as_json, error)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail(text("flows.interrupted", call.language), "Interrupted", 130, as_json, None)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own errors about usage
+            _fail(error.format_message(), "UsageError", 2, as_json, error)
+        _fail(_unexpected(error), type(error).__name__, 1, as_json, error)
+
+
+def _global_options(arguments: list[str]) -> list[str]:
+    """Take --debug and --language out of the arguments, wherever they stand."""
+    call.language = load_settings().language if _loads() else "en"
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--debug":
+            call.debug = True
+        elif argument == "--language" or argument.startswith("--language="):
+            value = argument.partition("=")[2] or next(waiting, "")
+            if value not in LANGUAGES:
+                _fail(text("flows.language_unknown", "en", found=value), "UsageError", 2, "--json" in arguments, None)
+            call.language = cast(Language, value)
+        else:
+            rest.append(argument)
+    return rest
+
+
+def _loads() -> bool:
+    try:
+        load_settings()
+    except LeitstandError as error:
+        _fail(str(error), type(error).__name__, error.exit_code, as_json=False, error=None)
+    return True
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        return text("flows.disk", call.language, path=error.filename or "?", detail=error.strerror)
+    detail = " ".join(str(error).split())[:300]
+    return text("flows.unexpected", call.language, kind=type(error).__name__, detail=detail)
+
+
+def _fail(message: str, kind: str, code: int, as_json: bool, error: BaseException | None) -> None:
+    if call.debug and error is not None:
+        raise error
+    if as_json:
+        import json
+
+        sys.stdout.write(json.dumps({"error": {"kind": kind, "message": message, "exit_code": code}}, ensure_ascii=False) + "\n")
+    else:
+        from rich.console import Console
+
+        label = text("flows.error", call.language)
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]{label}[/] ", end="")
+        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(message)
+    sys.exit(code)
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document on stdout: a pydantic model, or anything that JSON knows."""
+    import json
+
+    content = document.model_dump(mode="json") if hasattr(document, "model_dump") else document
+    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def _add_commands() -> None:
+    """Register the commands; their modules import frameworks inside the functions only."""
+    from flows.cli import care, contracts, models, projects, runs, service  # noqa: F401

@@ -1,0 +1,95 @@
+"""M1, status quo: which data are there, what are they like, and what is today's figure?"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import pandas as pd
+
+from data_contracts.reading import read_source
+from flows.stage import stage
+from flows.workspace import Desk
+from infra.tables import read_database
+from leitstand.milestones import Milestone, milestone
+from leitstand.spec import Source
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The data as they came, and the milestone.
+
+    Parameters
+    ----------
+    frame : the project's table before its contract was checked
+    sources : what each source is, without any password
+    synthetic : whether built-in synthetic data are among them
+    """
+
+    frame: pd.DataFrame
+    sources: dict[str, str]
+    synthetic: bool
+    milestone: Milestone
+
+
+@stage("status-quo")
+def status_quo(desk: Desk) -> Inventory:
+    """M1: read what there is and say what it is."""
+    started = perf_counter()
+    desk.report("M1", "read")
+    synthetic = write_sample(desk)
+    tables = {name: read(desk, source) for name, source in desk.project.spec.data.sources.items()}
+    frame = desk.project.prepare(tables)
+    sources = {name: describe(source) for name, source in desk.project.spec.data.sources.items()}
+    figure = desk.project.spec.key_figure
+    evidence = {
+        "rows": len(frame),
+        "columns": len(frame.columns),
+        "missing_share": round(float(frame.isna().to_numpy().mean()), 4),
+        "personal_data": [column.name for column in desk.project.contract.columns if column.personal_data != "none"],
+        "guesses": sum(len(column.guesses) for column in desk.project.contract.columns),
+        "key_figure_today": figure.today,
+        "key_figure_source": figure.source,
+        "owner": desk.project.spec.owner.name,
+    }
+    missing = () if figure.today is not None else ("key_figure_today",)
+    closed = milestone("M1", "passed" if not missing else "open", perf_counter() - started, evidence, missing)
+    return Inventory(frame, sources, synthetic, closed)
+
+
+def write_sample(desk: Desk) -> bool:
+    """Write the built-in data where the project learns from them, and return whether they are synthetic."""
+    if not desk.project.uses_sample:
+        return False
+    sample = desk.project.sample()
+    folder = desk.settings.folder("samples") / desk.project.name
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a sample killed half-way must not pass for a whole one
+            made = Path(scratch) / desk.project.name
+            made.mkdir()
+            sample.write(made, desk.project.spec.split.seed)
+            made.rename(folder)
+    return bool(sample.SYNTHETIC)
+
+
+def read(desk: Desk, source: Source) -> pd.DataFrame:
+    """Return one source's table as it stands there.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    if source.database is not None:
+        return read_database(source)
+    samples = desk.settings.root / "samples" / desk.project.name
+    return read_source(source, base=desk.settings.workspace, samples=samples)
+
+
+def describe(source: Source) -> str:
+    """Return what a source is in one line, without passwords."""
+    if source.database is not None:
+        return f"database table {source.table}" if source.table else "database query"
+    if source.sample is not None:
+        return f"built-in sample {source.sample}"
+    return str(source.file or source.folder)

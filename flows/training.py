@@ -1,0 +1,28 @@
+"""Training alone: everything up to the registered version, nobody is promoted."""
+
+from time import perf_counter
+
+from flows.benefit import benefit
+from flows.introduction import Introduction
+from flows.lifecycle import run_report
+from flows.practice_check import practice_check
+from flows.stage import stage
+from flows.status_quo import status_quo
+from flows.strategy import strategy
+from flows.workspace import Desk
+from infra.locks import project_lock
+from leitstand.milestones import milestone
+from leitstand.run_report import RunReport
+
+
+@stage("train")
+def training_only(desk: Desk) -> RunReport:
+    """Train, judge and register a model; the champion stays what it is."""
+    started = perf_counter()
+    with project_lock(desk.settings, desk.project.name):
+        desk.tracker.close_abandoned(desk.project.name)
+        inventory = status_quo(desk)
+        promise, sourcing = benefit(desk), strategy(desk)
+        pilot = practice_check(desk, inventory)
+    waiting = Introduction(False, None, None, milestone("M5", "open", 0.0, missing=("promotion",)))
+    return run_report(desk, inventory, promise, sourcing, pilot, waiting, None, perf_counter() - started)
