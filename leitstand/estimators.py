@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin, TransformerMixin
-from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+ROUNDING = 1e-12  # a direction with a smaller share of the variance is rounding
+SMALLEST_RESIDUAL = 1e-6  # of the variance; where normal rows lie on the plane exactly, rounding must not be the measure
 
 
 class DateParts(TransformerMixin, BaseEstimator):
@@ -60,9 +62,9 @@ class ShortText(TransformerMixin, BaseEstimator):
         """Learn the vocabulary of the column."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
-        self.vectorizer_ = TfidfVectorizer(max_features=self.max_features, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
+        self.vectorizer_ = TfidfVectorizer(max_features=self.max_features, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106
         texts = _texts(X)
-        self.vectorizer_.fit(texts if any(text.strip() for text in texts) else ["–", "empty"])
+        self.vectorizer_.fit(texts if any(character.isalnum() for text in texts for character in text) else ["empty"])
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -98,19 +100,28 @@ class PcaResidual(OutlierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the plane from normal rows, shape (n_rows, n_features)."""
-        X = validate_data(self, X, ensure_min_samples=2)
-        self.pca_ = PCA(n_components=self.explained if min(X.shape) > 1 else None, svd_solver="full").fit(X)
-        self.scale_ = np.ones(2)
-        limits = np.percentile(self._statistics(X), 99, axis=0)
-        self.scale_ = np.where(limits > 0, limits, 1.0)
-        self.offset_ = float(np.quantile(self.score_samples(X), 0.05))
+        X = validate_data(self, X, ensure_min_samples=2, dtype=np.float64)
+        self.mean_ = X.mean(axis=0)
+        _, singular, axes = np.linalg.svd(X - self.mean_, full_matrices=False)
+        variance = singular**2 / (len(X) - 1)
+        needed = np.searchsorted(np.cumsum(variance), self.explained * variance.sum()) + 1
+        kept = max(1, min(int(needed), int((variance > ROUNDING * variance.sum()).sum())))
+        self.components_ = axes[:kept]
+        self.variance_ = np.where(variance[:kept] > 0, variance[:kept], np.inf)
+        self.limits_ = np.ones(2)
+        limits = np.maximum(np.percentile(self._statistics(X), 99, axis=0), [0.0, SMALLEST_RESIDUAL * variance.sum()])
+        self.limits_ = np.where(limits > 0, limits, 1.0)
+        self.offset_ = _offset(self.score_samples(X))
         return self
 
     def _statistics(self, X: np.ndarray) -> np.ndarray:
-        places = self.pca_.transform(X)
-        residual = X - self.pca_.inverse_transform(places)
-        variance = np.where(self.pca_.explained_variance_ > 1e-12, self.pca_.explained_variance_, np.inf)
-        return np.column_stack([(places**2 / variance).sum(axis=1), (residual**2).sum(axis=1)]) / self.scale_
+        centred = X - self.mean_
+        places = centred @ self.components_.T
+        residual = centred - places @ self.components_
+        statistics: np.ndarray = (
+            np.column_stack([(places**2 / self.variance_).sum(axis=1), (residual**2).sum(axis=1)]) / self.limits_
+        )
+        return statistics
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return shape (n_rows,): the lower, the more anomalous (scikit-learn's direction)."""
@@ -149,7 +160,7 @@ class NearestNormal(OutlierMixin, BaseEstimator):
         k = min(self.neighbours, len(X) - 1)
         self.index_ = NearestNeighbors(n_neighbors=k).fit(X)
         own, _ = self.index_.kneighbors(None)  # without the row itself
-        self.offset_ = float(np.quantile(-own.mean(axis=1), 0.05))
+        self.offset_ = _offset(-own.mean(axis=1))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -166,3 +177,12 @@ class NearestNormal(OutlierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return 1 for inliers, -1 for outliers."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _offset(scores: np.ndarray) -> float:
+    """Return the score below which 5 % of the training rows lie.
+
+    A little below the quantile itself: that may be a training row's own score, whose last digits differ with the rows scored beside it.
+    """
+    quantile = float(np.quantile(scores, 0.05))
+    return quantile - 1e-9 * (1 + abs(quantile))

@@ -88,14 +88,16 @@ def join_lab_samples(
     )
     for frame, source in ((rows, process), (asked, lab)):
         frame["by"] = "" if by is None else source[by].astype(str).to_numpy()
-    known = lab[value].notna().to_numpy() & asked["at"].between(rows["at"].min(), rows["at"].max()).to_numpy()
     tolerance = pd.Timedelta(minutes=tolerance_minutes)
-    left, right = asked[known].sort_values("at", kind="stable"), rows.dropna(subset="at").sort_values("at", kind="stable")
+    covered = asked["at"].between(rows["at"].min(), rows["at"].max() + tolerance)
+    left = asked[covered & lab[value].notna().to_numpy()].sort_values("at", kind="stable")
+    right = rows.dropna(subset="at").sort_values("at", kind="stable")
     matched = pd.merge_asof(left, right, on="at", by="by", tolerance=tolerance).dropna(subset="row")
-    if len(matched) < FEWEST_MATCHED * known.sum() or not known.any():
-        unmatched = int(len(lab) - len(matched))
+    if left.empty or len(matched) < FEWEST_MATCHED * len(left):
+        total = len(left) or len(lab)
+        unmatched = total - len(matched)
         raise DataError(
-            "timeseries.samples_unmatched", unmatched=unmatched, total=len(lab), tolerance=tolerance_minutes, by=by or "–"
+            "timeseries.samples_unmatched", unmatched=unmatched, total=total, tolerance=tolerance_minutes, by=by or "–"
         )
     matched = matched.drop_duplicates("row", keep="last")
     joined = process.copy()
