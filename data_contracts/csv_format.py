@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from leitstand.errors import SourceError
 
 WHITESPACE = " "
@@ -19,7 +17,9 @@ SPELLED = {"tab": "\t", "\\t": "\t", "space": WHITESPACE, "whitespace": WHITESPA
 SAMPLE_BYTES = 1 << 18
 CHUNK_BYTES = 1 << 22
 # What Western European machines write when it is not UTF-8: Windows, DOS, old Macs, Windows for Central Europe.
-LEGACY = ["cp1252", "cp850", "mac_roman", "cp1250"]
+LEGACY = ("cp1252", "cp850", "mac_roman", "cp1250")
+LETTERS = "äöüßÄÖÜàáâãåæçèéêëìíîïñòóôõøùúûýÀÁÂÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛÝąćęłńóśźżčďěňřšťůžĄĆĘŁŃŚŹŻČŘŠŽ"
+SIGNS = "°µ²³€§–—„“”‚‘’…×±½¼·«»\u00a0"
 MAGIC = {
     b"PK\x03\x04": "ZIP/Excel (.xlsx)",
     b"PAR1": "Parquet (.parquet)",
@@ -118,13 +118,15 @@ def detect_delimiter(body: str) -> str:
     for delimiter in (*DELIMITERS, WHITESPACE):
         widths = [len(row) for row in split(body, delimiter)]
         width, count = Counter(widths).most_common(1)[0]
-        if width == 1 or widths[0] == 1:
+        # A name without the mark over values that hold one: "weight" over "3,5" is a single column of decimals.
+        if width == 1 or (widths[0] == 1 and width == 2):
             continue
         if count == len(widths):
             return delimiter
         if delimiter != WHITESPACE:
             shares[delimiter] = count / len(widths)
-    return max(shares, key=lambda delimiter: shares[delimiter]) if shares else ","
+    absent = next((delimiter for delimiter in reversed(DELIMITERS) if delimiter not in body), ",")
+    return max(shares, key=lambda delimiter: shares[delimiter]) if shares else absent
 
 
 def split(body: str, delimiter: str) -> list[list[str]]:
@@ -192,9 +194,24 @@ def _first_undecodable(path: Path, encoding: str) -> int | None:
 
 
 def _legacy_encoding(around: bytes) -> str:
-    lines = b"\n".join(line for line in around.splitlines() if any(byte > 127 for byte in line))
-    best = from_bytes(lines, cp_isolation=LEGACY).best()
-    return best.encoding if best is not None else "cp1252"
+    """Return the encoding in which most signs stand where they make sense: letters beside letters, other signs not inside a word.
+
+    Libraries that tell encodings apart by statistics of language fail on tables, which hold few words and many numbers.
+    """
+    return max(LEGACY, key=lambda encoding: _sense(around, encoding))  # of equals the first
+
+
+def _sense(around: bytes, encoding: str) -> int:
+    try:
+        text = around.decode(encoding)
+    except UnicodeDecodeError:
+        return -1
+    score = 0
+    for place, sign in enumerate(text):
+        if sign > "\x7f":
+            beside = (text[place - 1 : place].isalpha(), text[place + 1 : place + 2].isalpha())
+            score += (sign in LETTERS and any(beside)) or (sign in SIGNS and not all(beside))
+    return score
 
 
 def _check_encoding(path: Path, encoding: str) -> str:
