@@ -176,7 +176,7 @@ def _quarantine(raw: pd.DataFrame, broken: Sequence[Broken], language: Language)
         what = f"{item.column}: {reason(item.rule, item.expected, language)}"
         reasons[item.rows] = [f"{before}; {what}" if before else what for before in reasons[item.rows]]
     good = reasons == ""
-    kept = raw[~good].copy()
+    kept = raw[~good].drop(columns=[ROW, REASON], errors="ignore")  # there when somebody mended such rows and hands them in again
     kept.insert(0, ROW, np.flatnonzero(~good) + 1)
     kept.insert(1, REASON, reasons[~good])
     return kept.reset_index(drop=True), good
