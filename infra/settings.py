@@ -1,6 +1,7 @@
 """The only place that reads the environment, and the one place that switches every tool's telemetry off."""
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,11 @@ def load_settings(**overrides: Any) -> Settings:
 def read_variable(name: str) -> str | None:
     """Return an environment variable that a project names (for a URL with a password), or None if it is unset or empty."""
     return os.environ.get(name) or None
+
+
+def child_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a child process: that of this process with ``own`` on top."""
+    return {**os.environ, **own}
 
 
 def calm_tools() -> None:

@@ -19,7 +19,7 @@ import psutil
 from pydantic import SecretStr
 
 import serving
-from infra.settings import Settings, calm_tools
+from infra.settings import Settings, calm_tools, child_environment
 from leitstand.errors import ServiceError, UsageError
 from leitstand.folders import locate
 
@@ -170,7 +170,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     calm_tools()
     own = {f"LEITSTAND_{name.upper()}": _plain(value) for name, value in settings.model_dump().items()}
     own |= {"LEITSTAND_HOME": str(settings.root), "LEITSTAND_WORKSPACE": str(settings.workspace.resolve())}
-    return {**os.environ, **own, "BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"}
+    return child_environment(own | {"BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"})
 
 
 def _plain(value: Any) -> str:
