@@ -26,7 +26,7 @@ def read_source(source: Source, *, base: Path, samples: Path | None = None, cont
     Parameters
     ----------
     base : folder that relative paths start from
-    samples : folder of the built-in sample files
+    samples : folder of the built-in sample files; a sample that is itself a folder is read by its manifest
     contract : columns that it says are text are not read as numbers; columns of type file become absolute paths
 
     Raises
@@ -37,6 +37,8 @@ def read_source(source: Source, *, base: Path, samples: Path | None = None, cont
     if source.folder is not None:
         return read_folder(base / source.folder, source, contract, read_file)
     if source.sample is not None and samples is not None:
+        if (samples / source.sample).is_dir():
+            return read_folder(samples / source.sample, source, contract, read_file)
         return read_file(samples / source.sample, source, contract)
     if source.file is not None:
         return read_file(base / source.file.expanduser(), source, contract)

@@ -42,9 +42,9 @@ def candidates(features: pd.DataFrame, parameters: Parameters) -> dict[str, Any]
 
 
 def baseline(frame: pd.DataFrame, parameters: Parameters) -> np.ndarray | None:
-    """Return today's rule as a score: hours since greasing. None where the data have no such column."""
-    hours = parameters["hours"]
-    return frame[hours].to_numpy(dtype=float) if hours in frame.columns else None
+    """Return today's rule as a score: hours since greasing. None where nobody noted them; a single gap counts as the median."""
+    hours = _hours(frame, parameters)
+    return None if np.isnan(hours).all() else np.where(np.isnan(hours), np.nanmedian(hours), hours)
 
 
 def advise(frame: pd.DataFrame, predictions: Predictions, parameters: Parameters) -> list[dict[str, Any]]:
