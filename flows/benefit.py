@@ -6,7 +6,7 @@ from time import perf_counter
 from flows.stage import stage
 from flows.workspace import Desk
 from leitstand.benefit import BusinessCase, business_case
-from leitstand.milestones import Milestone, milestone
+from leitstand.milestones import Milestone, Verdict, milestone
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,6 @@ def benefit(desk: Desk) -> Promise:
     if figures is None:
         return Promise(None, milestone("M2", "open", perf_counter() - started, missing=("benefit",)))
     case = business_case(figures, figures.expected_error)
-    verdict = "passed" if case.within_limit else "refused"
+    verdict: Verdict = "passed" if case.within_limit else "refused"
     evidence = case.model_dump() | {"max_payback_months": figures.max_payback_months}
     return Promise(case, milestone("M2", verdict, perf_counter() - started, evidence))

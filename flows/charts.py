@@ -58,7 +58,7 @@ def _answers(axes: Axes, judgement: Judgement) -> None:
     if predictions.classes:
         _confusion(axes, truth, predictions.value, predictions.classes)
     elif predictions.threshold is not None and predictions.score is not None:
-        bins = np.histogram_bin_edges(predictions.score, 40)
+        bins = np.histogram_bin_edges(predictions.score, 40).tolist()
         axes.hist(predictions.score[~truth], bins, color=BLUE, alpha=0.7, label="normal")
         axes.hist(predictions.score[truth], bins, color="#c8553d", alpha=0.7, label="anomalous")
         axes.axvline(predictions.threshold, color="black", linestyle="--", label="threshold")

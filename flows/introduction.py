@@ -10,6 +10,7 @@ from flows.practice_check import Pilot
 from flows.stage import stage
 from flows.watch import watch
 from flows.workspace import Desk
+from leitstand.dataset import in_order
 from leitstand.milestones import Milestone, milestone
 from leitstand.run_report import ServiceReport
 from monitoring.result import MonitoringResult
@@ -46,8 +47,8 @@ def introduction(desk: Desk, pilot: Pilot, who: str, serve: bool = True, approve
         return Introduction(False, None, None, milestone("M5", "open", perf_counter() - started, missing=("gates",)))
     waits = desk.project.spec.maintenance.promote == "approval" and not approved
     if waits and pilot.version.alias != "champion":
-        missing = milestone("M5", "open", perf_counter() - started, {"version": pilot.version.version}, ("approval",))
-        return Introduction(False, None, None, missing)
+        waiting = milestone("M5", "open", perf_counter() - started, {"version": pilot.version.version}, ("approval",))
+        return Introduction(False, None, None, waiting)
     promote(desk, pilot, who, "approved on the command line" if approved else "passed every gate")
     service, seen = (trial(desk, pilot), watch(desk)) if serve else (None, None)
     spec = desk.project.spec
@@ -92,18 +93,20 @@ def trial(desk: Desk, pilot: Pilot) -> ServiceReport:
     desk.report("M5", "start service")
     rows = trial_rows(desk, pilot)
     labels = pilot.holdout.frame.loc[rows.index, desk.project.spec.data.target]
-    column = desk.project.contract.column(desk.project.spec.data.target)
+    contract, column = desk.project.input_contract, desk.project.contract.column(desk.project.spec.data.target)
+    everything = in_order(desk.project, desk.snapshots.load(desk.project.name, pilot.accepted.snapshot.version))
     seconds, labelled, requests = [], 0, 0
     with (
         start_service([desk.project.name], desk.settings) as service,
         Client(service.url, desk.project.name, language=desk.settings.language) as client,
     ):
         desk.report("M5", "send rows")
-        size = min(ROWS_PER_REQUEST, desk.project.spec.serving.max_rows)
+        size = 1 if desk.project.spec.data.history_rows else min(ROWS_PER_REQUEST, desk.project.spec.serving.max_rows)
         for start in range(0, len(rows), size):
             part = rows.iloc[start : start + size]
+            before = as_rows(history(desk, everything, int(part.index[0])), contract)
             began = perf_counter()
-            answer = client.predict(as_rows(part, desk.project.input_contract))
+            answer = client.predict(as_rows(part, contract), before)
             seconds.append(perf_counter() - began)
             requests += 1
             truth = [_label(value, column.type) for value in labels.loc[part.index]]
@@ -121,6 +124,17 @@ def trial_rows(desk: Desk, pilot: Pilot) -> pd.DataFrame:
         return frame.tail(TRIAL_ROWS)
     step = -(-len(frame) // TRIAL_ROWS)
     return frame.iloc[::step]
+
+
+def history(desk: Desk, everything: pd.DataFrame, position: int) -> pd.DataFrame:
+    """Return the rows before one row that the project's features look back at: those of the same series."""
+    data = desk.project.spec.data
+    if not data.history_rows:
+        return everything.iloc[:0]
+    earlier = everything.iloc[:position]
+    if data.series is not None:
+        earlier = earlier[earlier[data.series] == everything[data.series].iloc[position]]
+    return earlier.tail(min(data.history_rows, desk.project.spec.serving.max_rows))
 
 
 def _label(value: object, kind: str) -> object:

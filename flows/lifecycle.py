@@ -67,7 +67,6 @@ def run_report(
     seconds: float,
 ) -> RunReport:
     """Return the document of a run."""
-    both = promise.case is not None and pilot.benefit is not None
     return RunReport(
         project=desk.project.name,
         task=desk.project.spec.task,
@@ -75,7 +74,7 @@ def run_report(
         model=model_report(desk, pilot, introduced),
         gates=pilot.judgement.gates,
         milestones=(inventory.milestone, promise.milestone, sourcing, pilot.milestone, introduced.milestone),
-        benefit=BenefitReport(promised=promise.case, measured=pilot.benefit) if both else None,  # type: ignore[arg-type]
+        benefit=BenefitReport(promised=promise.case, measured=pilot.benefit) if promise.case and pilot.benefit else None,
         service=introduced.service,
         monitoring=introduced.monitoring.model_dump(mode="json") if introduced.monitoring else None,
         decision=decision,

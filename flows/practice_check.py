@@ -25,7 +25,7 @@ from leitstand.benefit import BusinessCase, business_case, measured_error
 from leitstand.dataset import Dataset, make_dataset
 from leitstand.judging import Champion, Judgement, judge
 from leitstand.leaks import refuse_leaks
-from leitstand.milestones import Milestone, milestone
+from leitstand.milestones import Milestone, Verdict, milestone
 from leitstand.model_file import save_model
 from leitstand.prediction import Predictions
 from leitstand.split import holdout_mask, training_mask
@@ -93,7 +93,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
         "gates": len(judgement.gates),
         "unchanged": unchanged,
     }
-    verdict = "passed" if judgement.passed else "refused"
+    verdict: Verdict = "passed" if judgement.passed else "refused"
     closed = milestone("M4", verdict, perf_counter() - started, evidence)
     return Pilot(accepted, training, judgement, curve, len(training_part), holdout, version, unchanged, earned, closed)
 

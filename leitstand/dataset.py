@@ -73,10 +73,7 @@ def make_dataset(project: Project, accepted: pd.DataFrame) -> Dataset:
         If fewer than 30 labelled rows remain, or a class has fewer than five.
     """
     data = project.spec.data
-    frame = conform(accepted, project.contract).reset_index(drop=True)
-    order = [name for name in (data.series, data.time) if name is not None]
-    if data.time is not None:
-        frame = frame.sort_values(order[::-1], kind="stable", ignore_index=True)
+    frame = in_order(project, accepted)
     labelled = frame[data.target].notna().to_numpy()
     if labelled.sum() < FEWEST_ROWS:
         raise NotEnoughData("errors.too_few_rows", project=project.name, rows=int(labelled.sum()), needed=FEWEST_ROWS)
@@ -93,6 +90,16 @@ def make_dataset(project: Project, accepted: pd.DataFrame) -> Dataset:
     dataset = whole.take(labelled)
     _require_classes(dataset)
     return dataset
+
+
+def in_order(project: Project, accepted: pd.DataFrame) -> pd.DataFrame:
+    """Return the conformed rows in time order (and within one moment by series), numbered from 0; as they stand without a time."""
+    data = project.spec.data
+    frame = conform(accepted, project.contract).reset_index(drop=True)
+    if data.time is None:
+        return frame
+    order = [name for name in (data.time, data.series) if name is not None]
+    return frame.sort_values(order, kind="stable", ignore_index=True)
 
 
 def class_values(values: pd.Series, column: Column) -> np.ndarray:

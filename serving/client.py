@@ -38,15 +38,21 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._http.close()
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> PredictResponse:
+    def predict(self, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = ()) -> PredictResponse:
         """Return the answers to rows of JSON values (see ``as_rows``), in their order.
+
+        Parameters
+        ----------
+        history : earlier rows, for projects whose features look back
 
         Raises
         ------
         ServiceError
             If the service does not answer or refuses; holds its message.
         """
-        answer = self._send("POST", f"/{self.project}/predict", {"rows": list(rows)})
+        answer = self._send(
+            "POST", f"/{self.project}/predict", {"rows": list(rows)} | ({"history": list(history)} if history else {})
+        )
         return PredictResponse.model_validate_json(answer.content)
 
     def feedback(self, labels: Mapping[str, Any]) -> FeedbackResponse:

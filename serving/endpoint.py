@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from data_contracts.odcs import find_contract, read_contract
@@ -62,9 +63,10 @@ class Endpoint:
         """
         started = time.perf_counter()
         columns = {column.name: column for column in self.project.input_contract.columns}
-        rows = self._validated(self._rows, body, "rows", columns).rows
+        request = self._validated(self._rows, body, "rows", columns)
+        rows = request.rows
         try:
-            made = self.answer(rows)
+            made = self.answer(rows, getattr(request, "history", ()))
         except DataError as error:
             raise of_error(422, "input_refused", error) from error
         latency_ms = (time.perf_counter() - started) * 1000
@@ -77,10 +79,11 @@ class Endpoint:
             self.log.write(self.project.name, self.version.version, records)
         return PredictResponse(predictions=made, model=self.served)
 
-    def answer(self, rows: Sequence[dict[str, Any]]) -> list[Answer]:
-        """Return the model's answers to checked rows."""
-        frame = conform(to_frame(rows, self.project.input_contract), self.project.input_contract)
-        return answers(self.project, frame, self.model.predict(self.project, frame))
+    def answer(self, rows: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]] = ()) -> list[Answer]:
+        """Return the model's answers to checked rows; ``history`` stands before them and is seen, not answered."""
+        frame = conform(to_frame([*history, *rows], self.project.input_contract), self.project.input_contract)
+        predictions = self.model.predict(self.project, frame).take(np.arange(len(history), len(frame)))
+        return answers(self.project, frame.iloc[len(history) :], predictions)
 
     def feedback(self, body: bytes, client: str) -> FeedbackResponse:
         """Check labels and log them.

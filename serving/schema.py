@@ -29,7 +29,7 @@ Row = Mapping[str, Any]
 
 
 def predict_model(project: Project, language: Language = "en") -> type[BaseModel]:
-    """Return the model of ``{"rows": [...]}`` for the project's input contract.
+    """Return the model of ``{"rows": [...], "history": [...]}`` for the project's input contract.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def predict_model(project: Project, language: Language = "en") -> type[BaseModel
 
     Returns
     -------
-    a model whose ``rows`` holds 1 to ``serving.max_rows`` plain dictionaries by column name; columns that are not required may be missing
+    a model whose ``rows`` holds 1 to ``serving.max_rows`` plain dictionaries by column name; columns that are not required may be missing.
+    Where features look back, ``history`` may hold earlier rows, which are seen and not answered; otherwise it stays empty.
     """
     contract = project.input_contract
     fields = {column.name: _cell(column, language) for column in contract.columns}
@@ -46,7 +47,10 @@ def predict_model(project: Project, language: Language = "en") -> type[BaseModel
     history = project.spec.data.history_rows
     note = text("serving.rows_history", language, history=history) if history else text("serving.rows_single", language)
     rows = Annotated[list[row], Field(min_length=1, max_length=most, description=note)]
-    return create_model("PredictRequest", __config__=CLOSED, rows=(rows, ...))
+    if not history:
+        return create_model("PredictRequest", __config__=CLOSED, rows=(rows, ...))
+    earlier = Annotated[list[row], Field(max_length=most, description=text("serving.history", language, history=history))]
+    return create_model("PredictRequest", __config__=CLOSED, rows=(rows, ...), history=(earlier, []))
 
 
 def feedback_model(project: Project, language: Language = "en") -> type[BaseModel]:

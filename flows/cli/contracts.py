@@ -59,6 +59,7 @@ def check(
     from flows.cli.console import say, table
     from flows.status_quo import read, write_sample
     from flows.workspace import Desk, open_project, with_data
+    from leitstand.run_report import BrokenRuleReport
 
     now = settings()
     desk = Desk(with_data(open_project(project, now), data), now)
@@ -66,10 +67,7 @@ def check(
     frame = desk.project.prepare({name: read(desk, source) for name, source in desk.project.spec.data.sources.items()})
     result = run_check(frame, desk.project.contract)
     kept = save_quarantine(result, now.folder("quarantine", project))
-    broken = [
-        {"column": one.column, "rule": one.rule, "rows": one.rows, "total": one.total, "examples": list(one.examples)}
-        for one in result.broken
-    ]
+    broken = [BrokenRuleReport(column=b.column, rule=b.rule, rows=b.rows, examples=b.examples) for b in result.broken]
     if json:
         document = {
             "project": project,
@@ -77,7 +75,7 @@ def check(
             "accepted": len(result.accepted),
             "quarantined": len(result.quarantined),
             "passed": result.passed,
-            "broken": broken,
+            "broken": [one.model_dump() for one in broken],
             "quarantine_file": str(kept) if kept else None,
         }
         emit(document)
@@ -90,11 +88,7 @@ def check(
         rules=result.expectations,
     )
     if broken:
-        table(
-            "",
-            ("column", "rule", "rows", "examples"),
-            [(b["column"], b["rule"], b["rows"], ", ".join(b["examples"])) for b in broken],
-        )  # type: ignore[arg-type]
+        table("", ("column", "rule", "rows", "examples"), [(b.column, b.rule, b.rows, ", ".join(b.examples)) for b in broken])
     if kept:
         say("quarantine_line", path=kept)
     return 0 if result.passed else GATE_REFUSED

@@ -16,7 +16,9 @@ def run(
     project: Name,
     data: DataOption = None,
     service: Annotated[bool, typer.Option(help="Start the service for a trial with held-out rows.")] = True,
-    approve: Annotated[bool, typer.Option("--approve", help="You approve the model if it passes every gate (promote: approval).")] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="You approve the model if it passes every gate (promote: approval).")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Take a project along the whole roadmap: data, contract, version, training, gates, promotion, service, monitoring."""

@@ -76,10 +76,10 @@ class Foreign(BaseEstimator):
 def test_a_foreign_type_is_neither_stored_nor_loaded(stored: tuple[Path, str]) -> None:
     folder, _ = stored
     card = ModelCard.model_validate_json((folder / CARD_FILE).read_text())
-    with pytest.raises(ModelError, match="holds types that may not be loaded: .*Foreign"):
+    with pytest.raises(ModelError, match=r"holds types that may not be loaded: .*Foreign"):
         save_model(TrainedModel(Foreign(), card), folder)
     skops.io.dump(Foreign(), folder / MODEL_FILE)
     from leitstand.model_file import digest
 
-    with pytest.raises(ModelError, match="holds types that may not be loaded: .*Foreign"):
+    with pytest.raises(ModelError, match=r"holds types that may not be loaded: .*Foreign"):
         load_model(folder, digest(folder))

@@ -45,7 +45,7 @@ def test_a_criterion_has_one_bound() -> None:
 def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "project.yaml"
     path.write_text("project: parts\n  task: [", encoding="utf-8")
-    with pytest.raises(ProjectError, match="is not readable YAML.*line 2"):
+    with pytest.raises(ProjectError, match=r"is not readable YAML.*line 2"):
         load_spec(path)
 
 
