@@ -195,19 +195,20 @@ def clear_errors(url: str | URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _ours(error, shown_url(url)) from error
+        raise database_error(error, shown_url(url)) from error
     except OSError as error:
         raise StateError("infra.disk", path=shown_url(url), detail=error.strerror or str(error)) from error
 
 
-def _ours(error: DBAPIError, url: str) -> StateError:
+def database_error(error: DBAPIError, url: str) -> StateError:
+    """Return our error for one of the database's; ``url`` as it may be shown."""
     detail = str(error.orig).strip().split("\n")[0]
     low = detail.lower()
     if "database is locked" in low or "lock timeout" in low or "database table is locked" in low:
         return Busy("infra.database_locked", url=url)
     if "readonly database" in low or "read-only" in low:
         return StateError("infra.database_readonly", url=url)
-    if "disk is full" in low or "no space left" in low:
+    if "disk is full" in low or "no space left" in low or "disk i/o error" in low:
         return StateError("infra.database_full", url=url)
     if "not a database" in low or "malformed" in low:
         return StateError("infra.database_broken", url=url, detail=detail)

@@ -1,7 +1,9 @@
 """The way to MLflow: straight on its database, or through a running server; and its errors in our words."""
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -10,9 +12,9 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
-from infra.databases import open_engine, parse_url, reading, shown_url, writing
+from infra.databases import database_error, open_engine, parse_url, shown_url, writing
 from infra.locks import hold
 from infra.settings import Settings
 from leitstand.errors import Busy, StateError
@@ -56,35 +58,40 @@ def open_client(settings: Settings) -> MlflowClient:
     with mlflow_errors(settings):
         if settings.mlflow_url is not None:
             return MlflowClient(url)
-        _prepare_database(settings, url)
+        _prepare_database(settings)
         return MlflowClient(url)
 
 
-def _prepare_database(settings: Settings, url: str) -> None:
-    ready = settings.root / "mlflow.db"
-    if make_url(url).get_backend_name() == "sqlite" and ready.exists() and _has_tables(url):
+def _prepare_database(settings: Settings) -> None:
+    url = parse_url(settings.database("mlflow"))
+    if url.get_backend_name() == "sqlite":
+        _make_sqlite(settings, Path(str(url.database)))
         return
     with hold(settings, "mlflow-first-use", wait_seconds=FIRST_USE_WAIT_SECONDS):
-        engine = open_engine(settings.database("mlflow"))  # switches a new SQLite file to WAL, which stays
+        engine = open_engine(settings.database("mlflow"))
         try:
-            if engine.dialect.name == "postgresql":
-                with writing(engine) as connection:
-                    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-            else:
-                with reading(engine):
-                    pass
+            with writing(engine) as connection:
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         finally:
             engine.dispose()
-        MlflowClient(url).search_experiments(max_results=1)
+        MlflowClient(tracking_url(settings)).search_experiments(max_results=1)
 
 
-def _has_tables(url: str) -> bool:
-    engine = open_engine(url)
-    try:
-        with reading(engine) as connection:
-            return bool(connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")))
-    finally:
-        engine.dispose()
+def _make_sqlite(settings: Settings, path: Path) -> None:
+    """Make the file aside and move it into place when it is whole: MLflow cannot go on with tables that a killed process left half made."""
+    if path.exists():
+        return
+    with hold(settings, "mlflow-first-use", wait_seconds=FIRST_USE_WAIT_SECONDS):
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=path.parent) as folder:
+            fresh, whole = Path(folder) / "fresh.db", Path(folder) / "whole.db"
+            MlflowClient(f"sqlite:///{fresh}").search_experiments(max_results=1)
+            with closing(sqlite3.connect(fresh)) as made, closing(sqlite3.connect(whole)) as copy:
+                made.backup(copy)
+                copy.execute("PRAGMA journal_mode=WAL")  # stays with the file
+            whole.replace(path)
 
 
 def local_folder(location: str) -> Path | None:
@@ -118,5 +125,7 @@ def mlflow_errors(settings: Settings) -> Iterator[None]:
         if "out-of-date database schema" in detail:
             raise StateError("infra.mlflow_schema", url=where) from error
         raise StateError("infra.mlflow_failed", url=where, detail=detail) from error
+    except DBAPIError as error:  # MLflow lets some through, those of its start above all
+        raise database_error(error, where) from error
     except OSError as error:
         raise StateError("infra.disk", path=error.filename or where, detail=error.strerror or str(error)) from error

@@ -1,6 +1,8 @@
 """What the tests of infra share: settings on SQLite and on PostgreSQL, a small trained model, and processes that are killed."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from infra.mlflow_client import open_client
 from infra.settings import Settings, calm_tools, load_settings
 from leitstand.contract import Column, Contract
 from leitstand.model import ModelCard, TrainedModel
@@ -22,9 +25,31 @@ INPUTS = Contract(id="demo", table="demo", columns=tuple(Column(name=name, type=
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """State in a folder of the test, all databases SQLite."""
+def new_settings(tmp_path: Path) -> Settings:
+    """State in a folder that does not exist yet, all databases SQLite."""
     return load_settings(home=tmp_path / "home", workspace=tmp_path, database_url=None, artifacts_url=None, mlflow_url=None)
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs: making its tables takes seconds, copying it none."""
+    settings = load_settings(home=tmp_path_factory.mktemp("mlflow"), database_url=None, mlflow_url=None)
+    open_client(settings)
+    copied_database(settings.root / "mlflow.db", settings.root / "copy.db")
+    return settings.root / "copy.db"
+
+
+@pytest.fixture
+def settings(new_settings: Settings, mlflow_database: Path) -> Settings:
+    """State in a folder of the test, all databases SQLite."""
+    copied_database(mlflow_database, new_settings.folder() / "mlflow.db")
+    return new_settings
+
+
+def copied_database(source: Path, target: Path) -> None:
+    """Copy a SQLite database with all that still stands in its log."""
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
