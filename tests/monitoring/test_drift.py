@@ -36,6 +36,17 @@ def test_a_large_distance_of_a_small_sample_is_no_drift() -> None:
     assert alarms <= 1
 
 
+def test_rare_categories_of_a_small_sample_are_no_drift() -> None:
+    names = [f"supplier {i}" for i in range(40)]
+    before, now = (pd.Series(GENERATOR.choice(names, size)) for size in (2000, 60))
+
+    found = drift(watch("x", before, now, is_number=False), 0.2)
+
+    assert found.effect is not None
+    assert found.effect > 0.2
+    assert not found.drifted
+
+
 def test_an_effect_below_the_threshold_is_no_drift_though_no_chance() -> None:
     many = pd.Series(GENERATOR.normal(size=50_000))
 
