@@ -49,7 +49,7 @@ def type_columns(
             )
         except Undecided as undecided:
             raise SourceError("contracts.decimal_undecided", path=where, column=name, example=undecided.example) from undecided
-    frame = pd.DataFrame(typed)
+    frame = pd.DataFrame(typed, copy=False)  # the columns are nobody else's
     frame.attrs["decimal"] = next(iter(marks)) if len(marks) == 1 else None
     return frame
 
@@ -108,7 +108,7 @@ def _cast(texts: Texts) -> pd.Series | None:
             numbers = pc.cast(texts, kind)
         except pa.ArrowInvalid:
             continue
-        if numbers.null_count == len(numbers) or numerals.is_code(texts):
+        if numbers.null_count == len(numbers) or numerals.is_code(texts, numbers):
             return None
         made: pd.Series = numbers.to_pandas()
         return made
@@ -121,7 +121,7 @@ def _only_numbers(texts: Texts) -> bool:
 
 
 def _numbers(texts: Texts, marks: set[Decimal], given: bool) -> pd.Series | None:
-    if not _only_numbers(texts) or numerals.is_code(texts):
+    if not _only_numbers(texts):
         return None
     own = marks if given else numerals.decimal_marks(texts)
     if len(own) == 2:

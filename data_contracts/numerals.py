@@ -117,14 +117,21 @@ def canonical(texts: Texts, decimal: Decimal) -> Texts:
     return pc.replace_substring(plain, ",", ".") if decimal == "," else plain
 
 
-def is_code(texts: Texts) -> bool:
-    """Return whether a text is a code that must not become a number: leading zeros (``01234``), or more digits than a number keeps."""
-    zero = pc.starts_with(texts, "0")
-    leading = pc.filter(texts, zero)
-    if len(leading) and matches(leading, r"^0\d").any():
+def is_code(texts: Texts, numbers: Texts) -> bool:
+    """Return whether a text is a code that must not become a number: leading zeros (``01234``), or more digits than a number keeps.
+
+    Parameters
+    ----------
+    numbers : what the texts are as numbers; saves looking at texts that cannot be codes, such as all of 0.1 to 0.9
+    """
+    zeros = pc.starts_with(texts, "0")
+    if floating := pa.types.is_floating(numbers.type):
+        size = pc.abs(numbers)
+        fraction = pc.and_(pc.less(size, 1), pc.greater_equal(size, 0.01))
+        zeros = pc.or_(pc.and_(zeros, pc.invert(fraction)), pc.starts_with(texts, "00"))
+    if pc.any(zeros).as_py() and matches(pc.filter(texts, zeros), r"^0\d").any():
         return True
-    longest = pc.max(pc.binary_length(texts)).as_py() or 0
-    return bool(longest > 18 and matches(texts, r"^[+-]?\d{19,}$").any())
+    return bool(floating and pc.any(pc.greater(size, 1e17)).as_py() and matches(texts, r"^[+-]?\d{19,}$").any())
 
 
 def _one(texts: Texts) -> pa.Array:

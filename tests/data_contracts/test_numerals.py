@@ -59,11 +59,11 @@ def test_decimal_mark_is_seen_only_where_a_number_can_mean_nothing_else(texts, m
     assert numerals.decimal_marks(pa.array(texts)) == marks
 
 
-@pytest.mark.parametrize("texts", [["01234", "10115"], ["00"], ["12345678901234567890"]])
+@pytest.mark.parametrize("texts", [["01234", "10115"], ["00"], ["12345678901234567890"], ["00.5"], ["1", "007"]])
 def test_codes_are_no_numbers(texts):
-    assert numerals.is_code(pa.array(texts))
+    assert numerals.is_code(pa.array(texts), pa.array([float(text) for text in texts]))
 
 
-@pytest.mark.parametrize("texts", [["0", "0.5", "-0.25"], ["123456789012345678"], ["0.1234567890123456789"]])
+@pytest.mark.parametrize("texts", [["0", "0.5", "-0.25"], ["123456789012345678"], ["0.1234567890123456789"], ["1", None]])
 def test_numbers_are_no_codes(texts):
-    assert not numerals.is_code(pa.array(texts))
+    assert not numerals.is_code(pa.array(texts), pa.array([None if text is None else float(text) for text in texts]))
