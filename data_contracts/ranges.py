@@ -13,6 +13,7 @@ NEVER_NEGATIVE_WORDS = frozenset(
     """area fläche flaeche perimeter umfang length länge laenge width breite height höhe hoehe count anzahl number stück stueck menge
     quantity duration dauer age alter weight gewicht mass masse volume volumen diameter durchmesser radius axis distance distanz""".split()  # noqa: SIM905 - words, not code
 )
+TINIEST, LARGEST = 1e-290, 1e290  # beyond, the margins leave what a float can hold
 COUNTER_VALUES = 10
 SKEWED = 5  # a maximum this many times the 99th percentile shows that single values far out are ordinary here
 
@@ -37,7 +38,7 @@ def guess_range(values: pd.Series, unit: str | None, words: set[str]) -> tuple[f
         return None
     low, high = float(numbers.min()), float(numbers.max())
     span = high - low or max(abs(high), 1.0)
-    if not math.isfinite(span) or span < 1e-300:
+    if span < TINIEST or max(-low, high) > LARGEST:
         return None
     margin_low = margin_high = span
     if low >= 0 and high > SKEWED * float(np.quantile(numbers, 0.99)):
@@ -52,7 +53,7 @@ def guess_range(values: pd.Series, unit: str | None, words: set[str]) -> tuple[f
         bottom = max(bottom, 0.0)
     if np.isin(numbers, (0.0, 1.0)).all():
         bottom, top = 0.0, 1.0  # a flag
-    return (bottom, top) if math.isfinite(bottom) and math.isfinite(top) and bottom <= low and high <= top else None
+    return (bottom, top) if bottom <= low and high <= top else None
 
 
 def _is_counter(numbers: np.ndarray) -> bool:
@@ -67,4 +68,4 @@ def _is_counter(numbers: np.ndarray) -> bool:
 
 
 def _outwards(value: float, step: float, direction: Callable[[float], float]) -> float:
-    return float(f"{direction(value / step) * step:.12g}")
+    return float(f"{direction(round(value / step, 6)) * step:.12g}")
