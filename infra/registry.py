@@ -141,12 +141,12 @@ class Registry:
         champions = self._history.champions(project)
         if not champions:
             return None
-        with mlflow_errors(self._settings):
-            if self._aliases(project).get(CHAMPION) != champions[-1]:
-                with self._locked(project):
-                    self._mirror(project)
         try:
-            return self.version(project, champions[-1])
+            version = self.version(project, champions[-1])
+            if version.alias == CHAMPION:
+                return version
+            with self._locked(project), mlflow_errors(self._settings):
+                return self.version(project, self._mirror(project))
         except UnknownName as error:
             raise StateError("infra.champion_gone", project=project, version=champions[-1]) from error
 
@@ -232,12 +232,13 @@ class Registry:
             self._client.set_registered_model_alias(project, CHAMPION, str(number))
             return entry
 
-    def _mirror(self, project: str) -> None:
+    def _mirror(self, project: str) -> int:
+        """Let the alias say what the history says, read anew under the lock, and return that version."""
         champion, alias = self._history.champions(project)[-1], self._aliases(project).get(CHAMPION)
-        if alias == champion:
-            return
-        _logger.warning("Champion of %s in MLflow was version %s, the history says %s: set right.", project, alias, champion)
-        self._client.set_registered_model_alias(project, CHAMPION, str(champion))
+        if alias != champion:
+            _logger.warning("Champion of %s in MLflow was version %s, the history says %s: set right.", project, alias, champion)
+            self._client.set_registered_model_alias(project, CHAMPION, str(champion))
+        return champion
 
     def _aliases(self, project: str) -> dict[str, int]:
         try:
