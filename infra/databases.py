@@ -16,6 +16,7 @@ from filelock import FileLock
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from infra.disk import disk_error
 from leitstand.errors import Busy, StateError
 
 LOCK_WAIT_SECONDS = 10.0
@@ -138,7 +139,7 @@ def create_tables(engine: Engine, metadata: MetaData) -> None:
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StateError("infra.disk", path=Path(url.database).parent, detail=error.strerror) from error
+            raise disk_error(Path(url.database).parent, error) from error
     with writing(engine) as connection:
         if url.get_backend_name() == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TABLES_LOCK})
@@ -197,7 +198,7 @@ def clear_errors(url: str | URL) -> Iterator[None]:
     except DBAPIError as error:
         raise database_error(error, shown_url(url)) from error
     except OSError as error:
-        raise StateError("infra.disk", path=shown_url(url), detail=error.strerror or str(error)) from error
+        raise disk_error(shown_url(url), error) from error
 
 
 def database_error(error: DBAPIError, url: str) -> StateError:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from infra.disk import disk_error
 from infra.settings import Settings
-from leitstand.errors import Busy, StateError
+from leitstand.errors import Busy
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def hold(
         pid, since = _holder(path)
         raise Busy(busy, pid=pid, since=since, path=path, **values) from error
     except OSError as error:
-        raise StateError("infra.disk", path=settings.root / "locks", detail=error.strerror or str(error)) from error
+        raise disk_error(settings.root / "locks", error) from error
     try:
         note = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         _note_file(path).write_text(json.dumps(note), encoding="utf-8")

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from infra.databases import database_error, open_engine, parse_url, shown_url, writing
+from infra.disk import disk_error
 from infra.locks import hold
 from infra.settings import Settings
 from leitstand.errors import Busy, StateError
@@ -128,4 +129,4 @@ def mlflow_errors(settings: Settings) -> Iterator[None]:
     except DBAPIError as error:  # MLflow lets some through, those of its start above all
         raise database_error(error, where) from error
     except OSError as error:
-        raise StateError("infra.disk", path=error.filename or where, detail=error.strerror or str(error)) from error
+        raise disk_error(error.filename or where, error) from error

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from infra.disk import disk_error
 from infra.dvc_repository import DvcRepository
 from infra.locks import hold
 from infra.parquet import count_rows, read_parquet, write_parquet
@@ -167,7 +168,7 @@ class SnapshotStore:
                     shutil.rmtree(left, ignore_errors=True)
                 yield home
             except OSError as error:
-                raise StateError("infra.disk", path=home, detail=error.strerror or str(error)) from error
+                raise disk_error(home, error) from error
 
     def _write(self, folder: Path, frame: pd.DataFrame, file_columns: Sequence[str]) -> None:
         folder.mkdir()
