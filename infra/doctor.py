@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
-from infra.databases import clear_errors, open_engine, parse_url, reading, shown_url
+from infra.databases import clear_errors, open_engine, parse_url, shown_url
 from infra.installation import lock_file, mismatches, uncompiled, writes_byte_code
 from infra.machine import ClockWatch, free_bytes, is_ours, listener, port_is_taken, try_writing
 from infra.settings import Settings, telemetry_left_on
@@ -170,16 +170,20 @@ class _Doctor:
 
 def _reach(url: str) -> None:
     """Ask the database for an answer, SQLite also for the right to write; nothing is changed."""
+    engine, questions = _patient(url)
+    try:
+        with clear_errors(engine.url), engine.connect() as connection:
+            for question in questions:
+                connection.exec_driver_sql(question)
+    finally:
+        engine.dispose()
+
+
+def _patient(url: str) -> tuple[Engine, tuple[str, ...]]:
+    """Return an engine that waits a few seconds only, and what to ask."""
     parsed = parse_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        patient = parsed.update_query_dict({"connect_timeout": "5"})
-        engine = open_engine(patient.render_as_string(hide_password=False))
-        with reading(engine) as connection:
-            connection.exec_driver_sql("SELECT 1")
-    else:
+    if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 2, "isolation_level": None})
-        with clear_errors(parsed), engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
-            connection.exec_driver_sql("ROLLBACK")
-    engine.dispose()
+        return engine, ("BEGIN IMMEDIATE", "SELECT count(*) FROM sqlite_master", "ROLLBACK")
+    limited = parsed.update_query_dict({"connect_timeout": "5"})
+    return open_engine(limited.render_as_string(hide_password=False)), ("SELECT 1",)

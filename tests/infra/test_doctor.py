@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from infra.doctor import PORTS, Finding, examine
 from infra.installation import lock_file, locked_requirements
@@ -210,10 +211,18 @@ def test_a_locked_database_is_found(settings: Settings) -> None:
     assert "locked" in finding.detail
 
 
+@pytest.mark.postgresql
+def test_a_postgresql_server_answers(tmp_path: Path, postgresql_url: str) -> None:
+    finding = look(Settings(home=tmp_path, database_url=SecretStr(postgresql_url)), "database_mlflow")
+
+    assert finding.ok
+    assert finding.detail.endswith("answers.")
+
+
 def test_a_database_server_that_is_not_there_is_found_without_its_password(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    settings = Settings(home=tmp_path, database_url=f"postgresql://someone:secret@127.0.0.1:{port}/x")  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path, database_url=SecretStr(f"postgresql://someone:secret@127.0.0.1:{port}/x"))
 
     finding = look(settings, "database_predictions")
 
