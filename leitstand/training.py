@@ -3,12 +3,14 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from leitstand.bootstrap import paired_gain
 from leitstand.dataset import Dataset
@@ -23,6 +25,7 @@ LEARNING_CURVE_SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 LEARNING_CURVE_MOST_ROWS = (
     20_000  # beyond this more rows of the same kind rarely matter, and the curve would cost more than the model
 )
+ONE_THREAD_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -171,13 +174,18 @@ def _fit(dataset: Dataset, name: str, estimator: Any) -> Any:
     learned = dataset.take(~dataset.target) if dataset.project.spec.task == "anomaly" else dataset
     target = None if dataset.project.spec.task == "anomaly" else learned.target
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _threads(len(learned)):
             # a candidate that has not converged is still judged by its figures
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clone(estimator).fit(learned.features, target)
     except Exception as error:
         detail = " ".join(str(error).split())[:300]
         raise ProjectError("errors.candidate_failed", project=dataset.project.name, candidate=name, detail=detail) from error
+
+
+def _threads(rows: int) -> AbstractContextManager[object]:
+    """Keep small trainings on one thread: starting and joining threads costs them more than it brings."""
+    return threadpool_limits(1) if rows < ONE_THREAD_ROWS else nullcontext()
 
 
 def _answer(dataset: Dataset, fitted: Any, judged: Dataset) -> Predictions:

@@ -43,7 +43,8 @@ def monitor(
     StateError
         If the page cannot be written.
     """
-    settings, contract = project.spec.monitoring, project.input_contract
+    settings = project.spec.monitoring
+    contract = project.input_contract.only([column.name for column in project.input_contract.columns if column.type != "file"])
     before, now = conform(reference, contract), conform(window, contract)
     enough = min(len(before), len(now)) >= settings.minimum_rows
     inputs = watched_inputs(contract, before, now) if enough else []

@@ -1,0 +1,34 @@
+"""The documents against the code they describe."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from flows.schema import PATH, run_schema
+from leitstand.spec import ProjectSpec
+
+ROOT = Path(__file__).parents[2]
+
+
+def keys(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from keys(inner)
+
+
+@pytest.mark.parametrize("key", sorted(set(keys(ProjectSpec)) - {"de", "en"}))
+def test_every_key_of_project_yaml_is_explained(key: str) -> None:
+    assert f"{key}`" in (ROOT / "docs" / "project.md").read_text(encoding="utf-8")
+
+
+def test_the_schema_of_a_run_is_the_one_in_docs() -> None:
+    assert PATH.read_text(encoding="utf-8") == run_schema(), "renew it with: python -m flows.schema"
+
+
+def test_the_readme_starts_with_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.index("make demo") < text.index("make test") < 1500
