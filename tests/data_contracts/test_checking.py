@@ -91,11 +91,11 @@ def test_key_of_several_columns_may_repeat_in_each_but_not_in_all():
     made = contract(
         Column(name="day", type="date", primary_key_position=1), Column(name="shop", type="string", primary_key_position=2)
     )
-    frame = pd.DataFrame({"day": ["2024-01-01"] * 3 + ["2024-01-02"], "shop": ["a", "b", "a", None]})
+    frame = pd.DataFrame({"day": ["2024-01-01"] * 3 + ["2024-01-02"] * 2, "shop": ["a", "b", "a", None, None]})
     result = check(frame, made)
     assert rules(result)["day, shop", "primary_key"] == (2, ("2024-01-01 00:00:00 / a",))
-    assert rules(result)["shop", "required"] == (1, ("#4",))
-    assert result.quarantined["_row"].tolist() == [1, 3, 4]
+    assert rules(result)["shop", "required"] == (2, ("#4", "#5"))
+    assert result.quarantined["_row"].tolist() == [1, 3, 4, 5]
 
 
 def test_extra_column_is_a_note_and_no_error():
