@@ -1,5 +1,6 @@
 """The values of a frame in the types that the contract gives them."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,12 @@ def _number(values: pd.Series, decimal: numerals.Decimal | None, whole: bool) ->
         numbers, bad = values.astype("float64").to_numpy(), np.zeros(len(values), dtype=bool)
     else:
         numbers, bad = _text_numbers(numerals.tidy(as_texts(values), numerals.MISSING_NUMBERS), decimal)
+        native = np.array(
+            [isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in values], dtype=bool
+        )
+        if native.any():  # numbers among texts, as databases and JSON give them, need no reading
+            numbers, bad = numbers.copy(), bad & ~native
+            numbers[native] = values[native].astype("float64")
     if whole:
         fraction = np.isfinite(numbers) & (numbers != np.floor(numbers))
         numbers, bad = np.where(fraction, np.nan, numbers), bad | fraction

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,8 @@ def parsed(values, kind, decimal=None):
         (["31.12.9999"], "date", [None], {"type": [0]}),
         ([pd.Timestamp("2024-01-01", tz="Europe/Berlin")], "timestamp", [pd.Timestamp("2023-12-31 23:00")], {}),
         ([pd.Timestamp("2024-01-01")], "number", [None], {"type": [0]}),
+        ([Decimal("1.234"), Decimal("2.5"), None], "number", [1.234, 2.5, None], {}),
+        ([1.234, "3,5", "x", 7], "number", [1.234, 3.5, None, 7.0], {"type": [2]}),
         (["/a/b.wav", None], "file", ["/a/b.wav", None], {}),
     ],
 )

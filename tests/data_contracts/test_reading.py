@@ -1,7 +1,11 @@
 import io
+from datetime import date, time
+from decimal import Decimal
 
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,6 +140,23 @@ def test_parquet_keeps_its_types(tmp_path):
     again = read_source(Source(file="data.parquet"), base=tmp_path)
     pd.testing.assert_frame_equal(again, frame, check_dtype=False)
     assert again.dtypes.astype(str).tolist()[:2] == ["int64", "float64"]
+
+
+def test_decimals_categories_and_times_of_day_of_parquet_become_plain(tmp_path):
+    table = pa.table(
+        {
+            "price": pa.array([Decimal("1.25"), None], pa.decimal128(8, 2)),
+            "kind": pa.array(["a", "b"]).dictionary_encode(),
+            "clock": pa.array([time(9, 58), time(10, 0)]),
+            "day": pa.array([date(2024, 12, 31), None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "data.parquet")
+    frame = read_source(Source(file="data.parquet"), base=tmp_path)
+    assert frame["price"].dtype == "float64"
+    assert frame["kind"].tolist() == ["a", "b"]
+    assert frame["clock"].tolist()[0].startswith("09:58")
+    assert frame["day"].tolist()[0] == pd.Timestamp("2024-12-31")
 
 
 def workbook(path, sheets):
