@@ -6,13 +6,14 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from flows.practice_check import Pilot
+from flows.practice_check import Pilot, answer_columns
 from flows.stage import stage
 from flows.watch import watch
 from flows.workspace import Desk
 from leitstand.dataset import in_order
 from leitstand.milestones import Milestone, milestone
 from leitstand.run_report import ServiceReport
+from monitoring.report import monitor
 from monitoring.result import MonitoringResult
 from serving.client import Client, as_json, as_rows
 from serving.launch import start_service
@@ -50,7 +51,7 @@ def introduction(desk: Desk, pilot: Pilot, who: str, serve: bool = True, approve
         waiting = milestone("M5", "open", perf_counter() - started, {"version": pilot.version.version}, ("approval",))
         return Introduction(False, None, None, waiting)
     promote(desk, pilot, who, "approved on the command line" if approved else "passed every gate")
-    service, seen = (trial(desk, pilot), watch(desk)) if serve else (None, None)
+    service, seen = (trial(desk, pilot), watch(desk)) if serve else (None, first_look(desk, pilot))
     spec = desk.project.spec
     evidence = {
         "champion": pilot.version.version,
@@ -115,6 +116,15 @@ def trial(desk: Desk, pilot: Pilot) -> ServiceReport:
     return ServiceReport(
         url=service.url, requests=requests, rows=len(rows), labels=labelled, median_ms=float(np.median(seconds)) * 1000
     )
+
+
+def first_look(desk: Desk, pilot: Pilot) -> MonitoringResult:
+    """Compare the hold-out with the reference without a service: does the newest or other part already look different."""
+    desk.report("M5", "monitor")
+    judgement = pilot.judgement
+    window = pilot.holdout.frame.assign(**answer_columns(judgement.predictions), label=judgement.truth)
+    metrics = {name: estimate.value for name, estimate in judgement.metrics.items()}
+    return monitor(desk.project, pilot.reference, window, reference_metrics=metrics, model_version=pilot.version.version)
 
 
 def trial_rows(desk: Desk, pilot: Pilot) -> pd.DataFrame:

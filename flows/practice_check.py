@@ -51,6 +51,7 @@ class Pilot:
 
     Parameters
     ----------
+    reference : the window that monitoring compares with
     unchanged : the champion was trained on the very same data and answers alike: nothing new was registered
     """
 
@@ -60,6 +61,7 @@ class Pilot:
     curve: LearningCurve | None
     training_rows: int
     holdout: Dataset
+    reference: pd.DataFrame
     version: ModelVersion
     unchanged: bool
     benefit: BusinessCase | None
@@ -73,6 +75,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
     accepted = accept(desk, inventory)
     training_part, holdout = split(desk, accepted.snapshot)
     training, curve = fit(desk, training_part, accepted.snapshot, inventory.synthetic)
+    known = reference(training, training_part)
     champion = rival(desk, accepted.snapshot)
     judgement = examine(desk, training, training_part, holdout, champion)
     unchanged = champion is not None and champion[1].same_data and answers_alike(judgement, champion[1], holdout)
@@ -80,7 +83,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
         version = champion[0]
         judgement = judgement.without_gate("champion")
     else:
-        version = register(desk, accepted, training, judgement, curve, training_part)
+        version = register(desk, accepted, training, judgement, curve, known)
     figures = desk.project.spec.benefit
     earned = None if figures is None else business_case(figures, measured_error(desk.project.spec.task, judgement))
     evidence = {
@@ -95,7 +98,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
     }
     verdict: Verdict = "passed" if judgement.passed else "refused"
     closed = milestone("M4", verdict, perf_counter() - started, evidence)
-    return Pilot(accepted, training, judgement, curve, len(training_part), holdout, version, unchanged, earned, closed)
+    return Pilot(accepted, training, judgement, curve, len(training_part), holdout, known, version, unchanged, earned, closed)
 
 
 def accept(desk: Desk, inventory: Inventory) -> Accepted:
@@ -190,7 +193,7 @@ def register(
     training: Training,
     judgement: Judgement,
     curve: LearningCurve | None,
-    training_part: Dataset,
+    known: pd.DataFrame,
 ) -> ModelVersion:
     """Note the run with everything needed to repeat it, and register its model as a version."""
     desk.report("M4", "register")
@@ -205,7 +208,7 @@ def register(
                 run_id, folder / "model", inputs=desk.project.input_contract, requirements=model_requirements()
             )
             draw_charts(folder / "run", training, judgement, curve)
-            reference(training, training_part).to_parquet(folder / "run" / "reference.parquet", index=False)
+            known.to_parquet(folder / "run" / "reference.parquet", index=False)
             (folder / "run" / SPEC_FILE).write_text(desk.project.spec.model_dump_json(indent=2), encoding="utf-8")
             (folder / "run" / CONTRACT_FILE).write_text(desk.project.contract.model_dump_json(indent=2), encoding="utf-8")
             desk.tracker.log_file(run_id, folder / "run", "run")
