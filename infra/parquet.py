@@ -44,11 +44,6 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     return table.to_pandas(), columns
 
 
-def count_rows(path: Path) -> int:
-    """Return the number of rows without reading them."""
-    return int(pq.read_metadata(path).num_rows)
-
-
 def _table(frame: pd.DataFrame) -> Any:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)

@@ -101,7 +101,9 @@ class Registry:
             self._check_stored(location, sha256)
             self._ensure_registered(project)
             kept = {**tags, "sha256": sha256, MODEL_TAG: model_id}
-            made = self._client.create_model_version(project, location, run_id, kept)
+            made = self._client.create_model_version(
+                project, location, run_id, kept, model_id=model_id
+            )  # a server asks for the id
             return _version(made, None)
 
     def versions(self, project: str) -> list[ModelVersion]:

@@ -25,7 +25,7 @@ import pandas as pd
 from infra.disk import disk_error
 from infra.dvc_repository import DvcRepository
 from infra.locks import hold
-from infra.parquet import count_rows, read_parquet, write_parquet
+from infra.parquet import read_parquet, write_parquet
 from infra.settings import Settings
 from infra.snapshot_notes import SnapshotNotes
 from leitstand.errors import SourceError, StateError, UnknownName
@@ -209,8 +209,3 @@ def folder_hash(folder: Path) -> str:
 
 def _is_whole(folder: Path, version: str) -> bool:
     return (folder / TABLE).is_file() and folder_hash(folder) == version
-
-
-def rows_of(folder: Path) -> int:
-    """Return the number of rows of a version's folder."""
-    return count_rows(folder / TABLE)

@@ -133,6 +133,13 @@ class Tracker:
             client.set_tag(run_id, MODEL_TAG, model_id)
         return str(model_id)
 
+    def fetch_model(self, location: str, folder: Path) -> Path:
+        """Copy the artifacts at an address into ``folder`` and return where they are."""
+        with mlflow_errors(self._settings):
+            return Path(
+                download_artifacts(artifact_uri=location, dst_path=str(folder), tracking_uri=tracking_url(self._settings))
+            )
+
     def finish(self, run_id: str, status: Status = "FINISHED") -> None:
         """Close the run."""
         with mlflow_errors(self._settings):
@@ -196,13 +203,6 @@ class Tracker:
             started=datetime.fromtimestamp(info.start_time / 1000, UTC),
             ended=datetime.fromtimestamp(info.end_time / 1000, UTC) if info.end_time else None,
         )
-
-    def fetch_model(self, location: str, folder: Path) -> Path:
-        """Copy the artifacts at an address into ``folder`` and return where they are."""
-        with mlflow_errors(self._settings):
-            return Path(
-                download_artifacts(artifact_uri=location, dst_path=str(folder), tracking_uri=tracking_url(self._settings))
-            )
 
 
 def _cut(value: object) -> str:
