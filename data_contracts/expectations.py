@@ -59,17 +59,22 @@ def run_expectations(frame: pd.DataFrame, contract: Contract, now: datetime) -> 
     return broken, count
 
 
+CHATTERERS = ("great_expectations", "great_expectations.data_context.types.base")  # the second sets a level of its own
+
+
 @contextmanager
 def _batches() -> Iterator[BatchDefinition]:
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in CHATTERERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     try:
         yield context.data_sources.add_pandas("frame").add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _checks(column: Column, contract: Contract, now: datetime) -> list[Check]:

@@ -204,7 +204,8 @@ def _spec_content(wish: Wish, task: TaskName, frame: pd.DataFrame, contract: Con
     data |= {name: value for name, value in typed.items() if value is not None}
     data |= {name: getattr(wish, name) for name in ("time", "group") if getattr(wish, name)}
     data |= {"ordered": True} if wish.ordered else {}
-    drop = [*wish.drop, *(name for name in contract.primary_key if name not in (wish.target, wish.time, wish.group, *wish.drop))]
+    meant = (wish.target, wish.time, wish.group, *wish.drop)
+    drop = [*wish.drop, *(name for name in _identifiers(frame, contract) if name not in meant)]
     data |= {"drop": drop} if drop else {}
     return {
         "project": wish.name,
@@ -215,6 +216,13 @@ def _spec_content(wish: Wish, task: TaskName, frame: pd.DataFrame, contract: Con
         "data": data,
         "split": {"strategy": strategy},
     }
+
+
+def _identifiers(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    """Return the columns that only name a row: the key, and texts without a space that are different in every row."""
+    texts = [column.name for column in contract.columns if column.type == "string" and frame[column.name].is_unique]
+    codes = [name for name in texts if not frame[name].astype(str).str.contains(r"\s").any()]
+    return list(dict.fromkeys([*contract.primary_key, *codes]))
 
 
 def _typed(value: str | None, frame: pd.DataFrame, wish: Wish, contract: Contract) -> Any:
