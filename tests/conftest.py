@@ -15,6 +15,10 @@ from uuid import uuid4
 import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 
+from infra.settings import calm_tools
+
+calm_tools()  # here, because OpenMP reads its wait policy once, when the first test module imports scikit-learn
+
 USER, PASSWORD = "leitstand", "secret-of-the-plant"
 
 

@@ -78,7 +78,8 @@ def baseline(frame: pd.DataFrame, parameters: Parameters) -> np.ndarray:
     """Return what is known without a model: the newest lab value of the line's product, else of the product, else of any.
 
     A lab value belongs to the row it is to be predicted from. It is known once the horizon has passed and the lab has measured it, so a
-    row is given values of strictly earlier rows only; the first rows, before any lab value, get NaN.
+    row is given values of strictly earlier rows only (``lab_rows`` earlier where no column tells the time). The first rows, before any
+    lab value, get NaN.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def baseline(frame: pd.DataFrame, parameters: Parameters) -> np.ndarray:
     """
     times = _column(frame, parameters["time"])
     if times is None:
-        clock, delay = np.arange(len(frame), dtype=float), 1.0  # no times: known from the next row on
+        clock, delay = np.arange(len(frame), dtype=float), float(parameters["lab_rows"])
     else:
         clock = (times - times.min()).dt.total_seconds().to_numpy() / 60
         delay = parameters["horizon_minutes"] + parameters["lab_minutes"]
