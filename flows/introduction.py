@@ -124,7 +124,14 @@ def first_look(desk: Desk, pilot: Pilot) -> MonitoringResult:
     judgement = pilot.judgement
     window = pilot.holdout.frame.assign(**answer_columns(judgement.predictions), label=judgement.truth)
     metrics = {name: estimate.value for name, estimate in judgement.metrics.items()}
-    return monitor(desk.project, pilot.reference, window, reference_metrics=metrics, model_version=pilot.version.version)
+    return monitor(
+        desk.project,
+        pilot.reference,
+        window,
+        reference_metrics=metrics,
+        model_version=pilot.version.version,
+        synthetic=pilot.training.model.card.synthetic,
+    )
 
 
 def trial_rows(desk: Desk, pilot: Pilot) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from time import perf_counter
 
 import numpy as np
 
+from flows.artifacts import publish
 from flows.benefit import Promise, benefit
 from flows.introduction import Introduction, introduction
 from flows.practice_check import Pilot, practice_check
@@ -53,7 +54,9 @@ def lifecycle(desk: Desk, who: str, serve: bool = True, approved: bool = False) 
         pilot = practice_check(desk, inventory)
         introduced = introduction(desk, pilot, who, serve, approved)
     decision = decide(desk.project.spec, signals(desk, introduced.monitoring)) if introduced.monitoring else None
-    return run_report(desk, inventory, promise, sourcing, pilot, introduced, decision, perf_counter() - started)
+    report = run_report(desk, inventory, promise, sourcing, pilot, introduced, decision, perf_counter() - started)
+    publish(report, desk.settings.language)
+    return report
 
 
 def run_report(

@@ -7,10 +7,8 @@ from time import perf_counter
 
 import pandas as pd
 
-from data_contracts.reading import read_source
 from flows.stage import stage
-from flows.workspace import Desk
-from infra.tables import read_database
+from flows.workspace import Desk, read_table
 from leitstand.milestones import Milestone, milestone
 from leitstand.spec import Source
 
@@ -80,10 +78,7 @@ def read(desk: Desk, source: Source) -> pd.DataFrame:
     SourceError
         If it cannot be read.
     """
-    if source.database is not None:
-        return read_database(source)
-    samples = desk.settings.root / "samples" / desk.project.name
-    return read_source(source, base=desk.settings.workspace, samples=samples)
+    return read_table(source, desk.settings.workspace, desk.settings.root / "samples" / desk.project.name)
 
 
 def describe(source: Source) -> str:

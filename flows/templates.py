@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 
 from data_contracts.inference import infer_contract
 from data_contracts.odcs import read_contract, write_contract
-from data_contracts.reading import read_source
-from flows.workspace import contract_path
+from flows.workspace import contract_path, read_table
 from leitstand.contract import Contract
 from leitstand.errors import DataError, UnknownName, UsageError
 from leitstand.folders import check_name, find_projects, locate
@@ -98,7 +97,7 @@ def new_from_data(wish: Wish, workspace: Path) -> Made:
         If the table cannot be read, or its target has missing values nobody announced.
     """
     _require_free(wish.name, workspace)
-    frame = read_source(wish.source, base=workspace)
+    frame = read_table(wish.source, workspace)
     _require_columns(wish, list(frame.columns))
     _require_target(wish, frame)
     contract = _with_target(infer_contract(frame, name=wish.name, source=_shown(wish.source)), wish)
@@ -175,7 +174,7 @@ def _require_target(wish: Wish, frame: pd.DataFrame) -> None:
 
 
 def _require_template_columns(contract: Contract, data: Source, workspace: Path, template: str, target: str) -> None:
-    found = list(read_source(data, base=workspace).columns)
+    found = list(read_table(data, workspace).columns)
     lacking = [column.name for column in contract.columns if column.required and column.name not in found]
     if target not in found:
         lacking.append(target)
@@ -292,4 +291,4 @@ def _plain(content: Any) -> Any:
 
 
 def _shown(source: Source) -> str:
-    return str(source.file or source.folder or "database")
+    return str(source.file or source.folder or source.table or "query")

@@ -2,6 +2,7 @@
 
 from time import perf_counter
 
+from flows.artifacts import publish
 from flows.benefit import benefit
 from flows.introduction import Introduction
 from flows.lifecycle import run_report
@@ -25,4 +26,6 @@ def training_only(desk: Desk) -> RunReport:
         promise, sourcing = benefit(desk), strategy(desk)
         pilot = practice_check(desk, inventory)
     waiting = Introduction(False, None, None, milestone("M5", "open", 0.0, missing=("promotion",)))
-    return run_report(desk, inventory, promise, sourcing, pilot, waiting, None, perf_counter() - started)
+    report = run_report(desk, inventory, promise, sourcing, pilot, waiting, None, perf_counter() - started)
+    publish(report, desk.settings.language)
+    return report

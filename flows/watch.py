@@ -35,7 +35,15 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     store = MonitoringStore(desk.settings)
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "report.html" if html else None
-        found = monitor(desk.project, reference, window, reference_metrics=metrics, model_version=champion.version, html=page)
+        found = monitor(
+            desk.project,
+            reference,
+            window,
+            reference_metrics=metrics,
+            model_version=champion.version,
+            synthetic=champion.tags.get("synthetic") == "true",
+            html=page,
+        )
         store.save(found, page)
     return found
 
@@ -69,7 +77,7 @@ def window_of(desk: Desk, version: ModelVersion) -> pd.DataFrame:
     logged = desk.log.read(desk.project.name, model_version=version.version, since=since)
     watched = [column.name for column in desk.project.input_contract.columns if column.type != "file"]
     inputs = logged_inputs(logged, watched)
-    answers = [name for name in logged.columns if name in ANSWERS or name.startswith("probability_")]
+    answers = [name for name in logged.columns if (name in ANSWERS or name.startswith("probability_")) and name not in watched]
     return inputs.assign(**{name: logged[name] for name in answers})
 
 

@@ -12,6 +12,8 @@ from leitstand.project import Project
 from leitstand.spec import ProjectSpec, Source, load_spec, parse_spec
 
 if TYPE_CHECKING:  # each of these loads a framework, which commands that do not need it must not pay for
+    import pandas as pd
+
     from infra.prediction_log import PredictionLog
     from infra.registry import Registry
     from infra.settings import Settings
@@ -59,6 +61,23 @@ def with_data(project: Project, data: Path | None) -> Project:
     content = project.spec.model_dump() | {"data": project.spec.data.model_dump() | {"sources": {"data": source.model_dump()}}}
     spec = parse_spec(content, project.folder / "project.yaml")
     return Project(spec, project.contract, project.folder, project.functions)
+
+
+def read_table(source: Source, workspace: Path, samples: Path | None = None) -> "pd.DataFrame":
+    """Return one source's table as it stands there: from a file, a folder, a database, or the built-in ``samples``.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    if source.database is not None:
+        from infra.tables import read_database
+
+        return read_database(source)
+    from data_contracts.reading import read_source
+
+    return read_source(source, base=workspace, samples=samples)
 
 
 class Desk:

@@ -226,7 +226,8 @@ class Monitoring(Frozen):
     minimum_rows : fewer logged predictions are not judged
     drifted_share : share of input columns that must have drifted before the input counts as drifted, 0 to 1
     threshold : effect size above which one column has drifted (Wasserstein distance in standard deviations, Jensen–Shannon for categories)
-    performance_tolerance : the primary metric may fall behind the hold-out's by this much
+    performance_tolerance : the primary metric may fall behind the hold-out's by this much; for metrics in the target's unit (mae, rmse)
+        by this share of the hold-out's figure
     window_hours : how far back a report looks; None for everything since the champion was promoted
     minimum_labels : fewer labelled predictions give no performance verdict
     """

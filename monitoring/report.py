@@ -27,6 +27,7 @@ def monitor(
     *,
     reference_metrics: Mapping[str, float],
     model_version: int | None = None,
+    synthetic: bool = False,
     html: Path | None = None,
 ) -> MonitoringResult:
     """Compare a window of predictions with the reference.
@@ -35,6 +36,7 @@ def monitor(
     ----------
     reference, window : columns of the project's input contract (missing ones count as missing values) and ``prediction``; optional
         ``score``, ``lower``, ``upper``, ``probability_<class>``, ``label`` (missing where the truth is unknown) and ``time``
+    synthetic : whether the model was trained on built-in synthetic data
     reference_metrics : the metrics on the hold-out, by name
     html : where to write a page with pictures; takes several seconds, so only when somebody will look at it
 
@@ -58,6 +60,7 @@ def monitor(
     result = MonitoringResult(
         project=project.name,
         model_version=model_version,
+        synthetic=synthetic,
         time=datetime.now(UTC),
         window_start=start,
         window_end=end,

@@ -63,6 +63,7 @@ class MonitoringResult(Finding):
 
     Parameters
     ----------
+    synthetic : whether the model was trained on built-in synthetic data
     time : when it was computed, UTC
     enough : whether window and reference have at least ``minimum_rows``; without that there is no verdict on drift
     columns : watched inputs, those that moved most first; empty when there are not enough rows
@@ -75,6 +76,7 @@ class MonitoringResult(Finding):
 
     project: str
     model_version: int | None
+    synthetic: bool = False
     time: AwareDatetime
     window_start: datetime | None
     window_end: datetime | None
@@ -114,7 +116,14 @@ class MonitoringResult(Finding):
     def sentences(self, language: Language) -> list[str]:
         """Return what was found, one statement each: extent, inputs, answers, data quality, performance."""
         extent = text("monitoring.extent", language, rows=self.window_rows, reference=self.reference_rows)
-        return [extent, *self._drift(language), *(fault.summary(language) for fault in self.quality), self._performance(language)]
+        warning = [text("monitoring.synthetic", language)] if self.synthetic else []
+        return [
+            *warning,
+            extent,
+            *self._drift(language),
+            *(fault.summary(language) for fault in self.quality),
+            self._performance(language),
+        ]
 
     def _drift(self, language: Language) -> list[str]:
         if not self.enough:

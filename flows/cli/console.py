@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows.cli.app import call
-from flows.workspace import Report
 from leitstand.milestones import NAMES, MilestoneId
 from leitstand.texts import text
+
+if TYPE_CHECKING:  # loads pandas and scikit-learn, which a list of projects does not need
+    from flows.workspace import Report
 
 STEPS: dict[MilestoneId, int] = {"M1": 1, "M2": 1, "M3": 1, "M4": 7, "M5": 4}
 
@@ -48,7 +51,7 @@ def shown(value: object) -> str:
 
 
 @contextmanager
-def milestones(quiet: bool) -> Iterator[Report]:
+def milestones(quiet: bool) -> Iterator["Report"]:
     """Show one bar per milestone while the block runs, and yield what a desk reports to; on a pipe, one line per step."""
     if quiet:
         yield lambda milestone, doing: None

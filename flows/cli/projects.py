@@ -46,6 +46,11 @@ def new(
     positive: Annotated[str | None, typer.Option(help="Of two classes the one that matters.")] = None,
     normal: Annotated[str | None, typer.Option(help="For anomaly: the target's value that means normal.")] = None,
     sparse: Annotated[bool, typer.Option("--sparse-target", help="Rows without a target are meant to be there.")] = False,
+    database: Annotated[
+        str | None, typer.Option(help="Instead of --data: env:NAME of a variable that holds a SQLAlchemy URL.")
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Table in the database.")] = None,
+    query: Annotated[str | None, typer.Option(help="Query on the database, instead of a table.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Of a CSV file; found out where left out.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file; found out where left out.")] = None,
     json: Json = False,
@@ -57,7 +62,11 @@ def new(
 
     now = settings()
     source = None
-    if data is not None:
+    if database is not None and data is None and (table is None) != (query is None):
+        source = Source(database=database, table=table, query=query)
+    elif database is not None or table is not None or query is not None:
+        raise UsageError("flows.database_needs")
+    elif data is not None:
         if not data.exists():
             raise UsageError("flows.data_missing", path=data)
         absolute = data.resolve()
