@@ -57,7 +57,8 @@ def with_data(project: Project, data: Path | None) -> Project:
         return project
     if not data.exists():
         raise UsageError("flows.data_missing", path=data)
-    source = Source(folder=data) if data.is_dir() else Source(file=data)
+    place = data.resolve()  # sources are read from the workspace, the caller means the folder called from
+    source = Source(folder=place) if data.is_dir() else Source(file=place)
     content = project.spec.model_dump() | {"data": project.spec.data.model_dump() | {"sources": {"data": source.model_dump()}}}
     spec = parse_spec(content, project.folder / "project.yaml")
     return Project(spec, project.contract, project.folder, project.functions)

@@ -29,7 +29,7 @@ def infer(
     from leitstand.errors import UsageError
     from leitstand.spec import Source
 
-    source = Source(folder=file) if file.is_dir() else Source(file=file)
+    source = Source(folder=file.resolve()) if file.is_dir() else Source(file=file.resolve())
     frame = read_source(source, base=settings().workspace)
     made = infer_contract(frame, name=name or file.stem, source=file.name)
     if output is not None and output.exists():

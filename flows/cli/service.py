@@ -86,7 +86,7 @@ def label(
 
     now = settings()
     desk = Desk(open_project(project, now), now)
-    frame = read_source(Source(file=data), base=now.workspace)
+    frame = read_source(Source(file=data.resolve()), base=now.workspace)
     for column in (id_column, value_column):
         if column not in frame.columns:
             raise UnknownName("column", column, list(frame.columns))

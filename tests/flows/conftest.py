@@ -41,9 +41,19 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         _wait_for(url, server, folder / "log")
         yield url
+        _send_what_waits()
     finally:
         server.terminate()
         server.wait(30)
+
+
+def _send_what_waits() -> None:
+    """Let Prefect send what it still holds back; with the server gone it would try for a minute when Python ends."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=30)
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

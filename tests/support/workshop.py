@@ -194,7 +194,7 @@ def parts(rows: int = 240, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:
             "temperature": temperature,
             "material": generator.choice(["PE", "PP", "ABS"], rows),
             "note": [f"{notes[generator.integers(4)]} {generator.integers(1000)}" for _ in range(rows)],
-            "hardness": (80 + 3 * risk).round(2),
+            "hardness": (80 + 3 * risk + generator.normal(0, 1, rows)).round(2),
             "quality": np.where(risk > 0.8, "bad", "good"),
         }
     )
