@@ -8,6 +8,7 @@ from infra.settings import calm_tools, load_settings
 calm_tools()
 
 from flows.lifecycle import lifecycle  # noqa: E402 - after the tools were calmed
+from flows.prefect_server import prefect_server  # noqa: E402
 from flows.stage import orchestrated  # noqa: E402
 from flows.workspace import Desk, open_project  # noqa: E402
 
@@ -15,7 +16,7 @@ from flows.workspace import Desk, open_project  # noqa: E402
 def main(runs: int) -> None:
     """Run the job ``runs`` times."""
     settings = load_settings()
-    with orchestrated(settings):
+    with prefect_server(settings) as server, orchestrated(settings, server):
         for _ in range(runs):
             started = time.perf_counter()
             lifecycle(Desk(open_project("bench_job", settings), settings), "benchmark", False)

@@ -1,12 +1,9 @@
 """May these rows come in? The contract says so, row by row."""
 
 import difflib
-import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,63 +11,13 @@ import pandas as pd
 from data_contracts.broken import MOST_EXAMPLES, Broken, BrokenRule, reason
 from data_contracts.expectations import run_expectations
 from data_contracts.files import check_files
-from data_contracts.odcs_text import write_atomically
 from data_contracts.parsing import parse, settle_integers
+from data_contracts.result import CheckResult
 from leitstand.contract import Contract
 from leitstand.errors import ContractBroken
-from leitstand.texts import Language, text
+from leitstand.texts import Language
 
 ROW, REASON = "_row", "_reason"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What the contract lets in and what it keeps out.
-
-    Parameters
-    ----------
-    accepted : the good rows, typed, in the contract's columns and order
-    quarantined : the bad rows as they came, with ``_row`` (1-based number of the data row) and ``_reason`` (all reasons)
-    broken : every broken rule, the most frequent first
-    rows : how many rows were checked
-    expectations : how many rules were checked
-    extra : columns that the data have and the contract has not; they are left out
-    """
-
-    contract: Contract
-    accepted: pd.DataFrame
-    quarantined: pd.DataFrame
-    broken: tuple[BrokenRule, ...]
-    rows: int
-    expectations: int
-    extra: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether no rule is broken."""
-        return not self.broken
-
-    def raise_if_stopped(self, language: Language = "en") -> None:
-        """Stop the run if the contract says so.
-
-        Raises
-        ------
-        ContractBroken
-            If a rule is broken and the contract says stop, a rule of the whole table is broken, more rows are bad than the contract
-            bears, or no row is left.
-        """
-        if self.passed:
-            return
-        told = [rule.describe(language) for rule in self.broken[:MOST_EXAMPLES]]
-        if len(self.broken) > MOST_EXAMPLES:
-            told.append(text("contracts.more_rules", language, count=len(self.broken) - MOST_EXAMPLES))
-        share = len(self.quarantined) / max(self.rows, 1)
-        shown = {"contract": self.contract.id, "broken": " ".join(told)}
-        if self.contract.on_broken == "stop" or any(rule.rows == 0 for rule in self.broken):
-            raise ContractBroken("contracts.stopped", **shown)
-        if share > self.contract.max_quarantine_share or self.accepted.empty:
-            limit = f"{self.contract.max_quarantine_share:.0%}"
-            raise ContractBroken("contracts.too_many_bad_rows", **shown, bad=len(self.quarantined), rows=self.rows, limit=limit)
 
 
 def check(frame: pd.DataFrame, contract: Contract, *, now: datetime | None = None, language: Language = "en") -> CheckResult:
@@ -110,27 +57,6 @@ def check(frame: pd.DataFrame, contract: Contract, *, now: datetime | None = Non
         expectations=expectations + len(contract.columns) + len(files),  # every column's type is a rule too
         extra=tuple(str(name) for name in frame.columns if name not in contract.names),
     )
-
-
-def save_quarantine(result: CheckResult, folder: Path) -> Path | None:
-    """Write the bad rows as a CSV file that a person can mend, whole or not at all; the same rows give the same file.
-
-    Returns
-    -------
-    the file, or None when no row is bad
-
-    Raises
-    ------
-    OSError
-        If the disk is full or read-only.
-    """
-    if result.quarantined.empty:
-        return None
-    content = result.quarantined.to_csv(index=False)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', result.contract.table)}-{digest}.csv"
-    write_atomically("\ufeff" + content, path)  # Excel takes a CSV file for UTF-8 only with this mark
-    return path
 
 
 def _require_columns(present: Sequence[str], contract: Contract) -> None:

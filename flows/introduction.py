@@ -13,7 +13,6 @@ from flows.workspace import Desk
 from leitstand.dataset import in_order
 from leitstand.milestones import Milestone, milestone
 from leitstand.run_report import ServiceReport
-from monitoring.report import monitor
 from monitoring.result import MonitoringResult
 from serving.client import Client, as_json, as_rows
 from serving.launch import start_service
@@ -120,9 +119,15 @@ def trial(desk: Desk, pilot: Pilot) -> ServiceReport:
 
 def first_look(desk: Desk, pilot: Pilot) -> MonitoringResult:
     """Compare the hold-out with the reference without a service: does the newest or other part already look different."""
+    from monitoring.report import monitor  # loads Evidently, in a thread while the model was trained
+
     desk.report("M5", "monitor")
     judgement = pilot.judgement
-    window = pilot.holdout.frame.assign(**answer_columns(judgement.predictions), label=judgement.truth)
+    answers = judgement.predictions
+    window = pilot.holdout.frame.assign(**answer_columns(answers), label=judgement.truth)
+    if answers.probabilities is not None:  # they tell which class the score speaks of
+        named = {f"probability_{name}": answers.probabilities[:, i] for i, name in enumerate(answers.classes)}
+        window = window.assign(**named)
     metrics = {name: estimate.value for name, estimate in judgement.metrics.items()}
     return monitor(
         desk.project,

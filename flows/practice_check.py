@@ -13,10 +13,10 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.checking import CheckResult, check, save_quarantine
-from flows.charts import draw_charts
+from data_contracts.result import CheckResult, save_quarantine
 from flows.stage import stage
 from flows.status_quo import Inventory
+from flows.warming import load_for_the_end
 from flows.workspace import Desk
 from infra.code_version import code_version
 from infra.registry import ModelVersion
@@ -110,7 +110,7 @@ def accept(desk: Desk, inventory: Inventory) -> Accepted:
         If the contract does not let the data in.
     """
     desk.report("M4", "contract")
-    result = check(inventory.frame, desk.project.contract)
+    result = desk.check(inventory.frame, desk.project.contract)
     quarantine = save_quarantine(result, desk.settings.folder("quarantine", desk.project.name))
     result.raise_if_stopped(desk.settings.language)
     desk.report("M4", "snapshot")
@@ -153,6 +153,7 @@ def split(desk: Desk, snapshot: Snapshot) -> tuple[Dataset, Dataset]:
 
 def fit(desk: Desk, training_part: Dataset, snapshot: Snapshot, synthetic: bool) -> tuple[Training, LearningCurve | None]:
     """Compare the candidates and fit the best; find out whether more data would help."""
+    load_for_the_end()
     made = train(training_part, snapshot.version, synthetic, lambda name: desk.report("M4", f"train {name}"))
     if not desk.project.spec.training.learning_curve:
         return made, None
@@ -196,6 +197,8 @@ def register(
     known: pd.DataFrame,
 ) -> ModelVersion:
     """Note the run with everything needed to repeat it, and register its model as a version."""
+    from flows.charts import draw_charts  # loads Matplotlib, in a thread while the model was trained
+
     desk.report("M4", "register")
     card, tags = training.model.card, run_tags(desk, accepted.snapshot, training)
     run_id = desk.tracker.start(desk.project.name, card.candidate, run_parameters(desk, training), tags)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-import httpx
 from prefect import Flow
 from prefect.context import SettingsContext, get_settings_context
-from pydantic import SecretStr
 
+from flows.prefect_server import PrefectServer
 from infra.settings import Settings
 
 P = ParamSpec("P")
@@ -37,41 +36,24 @@ def stage(name: str) -> Callable[[Callable[P, R]], _StageFlow[P, R]]:
 
 
 @contextmanager
-def orchestrated(settings: Settings) -> Iterator[str]:
-    """Run flows inside this context on the Prefect server that is running, or on a temporary one where none is.
+def orchestrated(settings: Settings, server: PrefectServer) -> Iterator[None]:
+    """Run flows inside this context on a Prefect server; waits until it answers.
 
     Heartbeats are off: at the end of each flow they wait up to a second for their thread, and a run of ours holds a lock that tells
     when it has died.
 
-    Yields
+    Raises
     ------
-    the address of the server that is used; ``temporary`` for one of our own
+    ServiceError
+        If the server dies or does not answer in time.
     """
+    server.wait()
     context = get_settings_context()
     now = context.settings
     updates: dict[str, Any] = {
         "home": settings.folder("prefect"),
         "flows": now.flows.model_copy(update={"heartbeat_frequency": None}),
+        "api": now.api.model_copy(update={"url": server.url}),
     }
-    running = _answers(settings.prefect_url)
-    if running:
-        updates["api"] = now.api.model_copy(update={"url": settings.prefect_url})
-    else:
-        database = now.server.database.model_copy(update={"connection_url": SecretStr(_async_url(settings.database("prefect")))})
-        updates["server"] = now.server.model_copy(update={"database": database})
     with SettingsContext(profile=context.profile, settings=now.model_copy(update=updates)):
-        yield settings.prefect_url if running else "temporary"
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=1.0, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _async_url(url: str) -> str:
-    """Return the URL with the asynchronous driver that Prefect needs."""
-    scheme, _, rest = url.partition("://")
-    drivers = {"sqlite": "sqlite+aiosqlite"}
-    return f"{drivers.get(scheme, 'postgresql+asyncpg')}://{rest}"
+        yield

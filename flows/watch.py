@@ -12,7 +12,6 @@ from infra.prediction_log import logged_inputs
 from infra.registry import ModelVersion
 from leitstand.decision import Signals
 from leitstand.errors import StateError
-from monitoring.report import monitor
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
 
@@ -28,6 +27,8 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     StateError
         If the project has no champion yet.
     """
+    from monitoring.report import monitor  # loads Evidently, which takes two seconds
+
     desk.report("M5", "monitor")
     champion = require_champion(desk)
     reference, metrics = reference_of(desk, champion)

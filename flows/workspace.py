@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.warming import Check, check_here
 from leitstand import folders
 from leitstand import project as projects
 from leitstand.errors import UsageError
@@ -87,12 +88,20 @@ class Desk:
     Parameters
     ----------
     report : told (milestone, what is being done) as work goes on
+    check : checks a frame against a contract, here or in another process
     """
 
-    def __init__(self, project: Project, settings: "Settings", report: Report = lambda milestone, doing: None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        settings: "Settings",
+        report: Report = lambda milestone, doing: None,
+        check: "Check" = check_here,
+    ) -> None:
         self.project = project
         self.settings = settings
         self.report = report
+        self.check = check
 
     @cached_property
     def snapshots(self) -> "SnapshotStore":

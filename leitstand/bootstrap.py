@@ -22,7 +22,7 @@ class Estimate:
 
 def resample_count(rows: int) -> int:
     """Return how many resamples are drawn: 1,000, fewer for very many rows, whose intervals are narrow anyway, but at least 200."""
-    return int(np.clip(20_000_000 // max(rows, 1), 200, 1000))
+    return int(np.clip(8_000_000 // max(rows, 1), 200, 1000))
 
 
 def block_length(rows: int) -> int:

@@ -23,6 +23,7 @@ A message comes from the catalogue (``leitstand/texts/``): what is wrong, what w
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 from leitstand.texts import Language, text
 
@@ -43,9 +44,20 @@ class LeitstandError(Exception):
         self.values = values
         super().__init__(text(key, "en", **values))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error travel between processes: the default would call the class with the message alone."""
+        return _restore, (type(self), self.args, self.__dict__)
+
     def render(self, language: Language) -> str:
         """Return the message in ``language``."""
         return text(self.key, language, **self.values)
+
+
+def _restore(kind: type[LeitstandError], arguments: tuple[Any, ...], state: dict[str, Any]) -> LeitstandError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(LeitstandError):

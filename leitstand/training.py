@@ -21,10 +21,9 @@ from leitstand.prediction import Predictions
 from leitstand.split import folds
 
 Progress = Callable[[str], None]
-LEARNING_CURVE_SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
-LEARNING_CURVE_MOST_ROWS = (
-    20_000  # beyond this more rows of the same kind rarely matter, and the curve would cost more than the model
-)
+LEARNING_CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)  # each step doubles the rows
+# beyond this more rows of the same kind rarely matter, and the curve would cost more than the model
+LEARNING_CURVE_MOST_ROWS = 10_000
 ONE_THREAD_ROWS = 10_000
 
 

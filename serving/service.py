@@ -10,7 +10,7 @@ from typing import Any
 import bentoml
 from pydantic import BaseModel
 
-from serving.lifeline import end_with
+from infra.lifeline import end_with
 
 NEVER_SECONDS = 86_400  # every project has its own time limit, which answers in our form before BentoML's could
 

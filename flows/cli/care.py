@@ -39,14 +39,19 @@ def maintain(
 ) -> None:
     """One pass of the maintenance loop: monitor, decide, and do what project.yaml allows."""
     from flows.cli.console import console, milestones, say
-    from flows.maintenance import maintenance
-    from flows.stage import orchestrated
-    from flows.workspace import Desk, current_user, open_project
+    from flows.prefect_server import prefect_server
+    from leitstand.folders import locate
 
     now = settings()
-    opened = open_project(project, now)
-    with milestones(quiet=json) as report, orchestrated(now):
-        found = maintenance(Desk(opened, now, report), current_user(), dry_run, html)
+    locate(project, now.roots)
+    with prefect_server(now) as server:
+        from flows.maintenance import maintenance
+        from flows.stage import orchestrated
+        from flows.workspace import Desk, current_user, open_project
+
+        opened = open_project(project, now)
+        with milestones(quiet=json) as report, orchestrated(now, server):
+            found = maintenance(Desk(opened, now, report), current_user(), dry_run, html)
     if json:
         document = {
             "project": project,

@@ -55,7 +55,7 @@ def check(
 ) -> int:
     """Check data against a project's contract; every broken rule with its rows and examples, bad rows into quarantine."""
     from data_contracts.checking import check as run_check
-    from data_contracts.checking import save_quarantine
+    from data_contracts.result import save_quarantine
     from flows.cli.console import say, table
     from flows.status_quo import read, write_sample
     from flows.workspace import Desk, open_project, with_data

@@ -24,14 +24,20 @@ def run(
     """Take a project along the whole roadmap: data, contract, version, training, gates, promotion, service, monitoring."""
     from flows.cli.console import milestones
     from flows.cli.summary import show_run
-    from flows.lifecycle import lifecycle
-    from flows.stage import orchestrated
-    from flows.workspace import Desk, current_user, open_project, with_data
+    from flows.prefect_server import prefect_server
+    from flows.warming import checking_aside
+    from leitstand.folders import locate
 
     now = settings()
-    opened = with_data(open_project(project, now), data)
-    with milestones(quiet=json) as report, orchestrated(now):
-        found = lifecycle(Desk(opened, now, report), current_user(), service, approve)
+    locate(project, now.roots)
+    with prefect_server(now) as server, checking_aside() as check:
+        from flows.lifecycle import lifecycle
+        from flows.stage import orchestrated
+        from flows.workspace import Desk, current_user, open_project, with_data
+
+        opened = with_data(open_project(project, now), data)
+        with milestones(quiet=json) as report, orchestrated(now, server):
+            found = lifecycle(Desk(opened, now, report, check), current_user(), service, approve)
     if json:
         emit(found)
     else:
@@ -44,14 +50,20 @@ def train(project: Name, data: DataOption = None, json: Json = False) -> int:
     """Train, judge and register a model without putting it in charge."""
     from flows.cli.console import milestones, say
     from flows.cli.summary import show_gates, show_model
-    from flows.stage import orchestrated
-    from flows.training import training_only
-    from flows.workspace import Desk, open_project, with_data
+    from flows.prefect_server import prefect_server
+    from flows.warming import checking_aside
+    from leitstand.folders import locate
 
     now = settings()
-    opened = with_data(open_project(project, now), data)
-    with milestones(quiet=json) as report, orchestrated(now):
-        found = training_only(Desk(opened, now, report))
+    locate(project, now.roots)
+    with prefect_server(now) as server, checking_aside() as check:
+        from flows.stage import orchestrated
+        from flows.training import training_only
+        from flows.workspace import Desk, open_project, with_data
+
+        opened = with_data(open_project(project, now), data)
+        with milestones(quiet=json) as report, orchestrated(now, server):
+            found = training_only(Desk(opened, now, report, check))
     if json:
         emit(found)
     else:
@@ -67,16 +79,19 @@ def reproduce(
 ) -> int:
     """Fetch a run's exact data version, train again, and compare every figure."""
     from flows.cli.console import milestones, say, table
-    from flows.reproduce import reproduce as again
-    from flows.stage import orchestrated
-    from flows.workspace import Desk, open_project
+    from flows.prefect_server import prefect_server
     from infra.tracking import Tracker
 
     now = settings()
     project = Tracker(now).run(run_id).project
-    opened = open_project(project, now)
-    with milestones(quiet=json) as report, orchestrated(now):
-        found = again(Desk(opened, now, report), run_id)
+    with prefect_server(now) as server:
+        from flows.reproduce import reproduce as again
+        from flows.stage import orchestrated
+        from flows.workspace import Desk, open_project
+
+        opened = open_project(project, now)
+        with milestones(quiet=json) as report, orchestrated(now, server):
+            found = again(Desk(opened, now, report), run_id)
     if json:
         emit(
             {

@@ -36,7 +36,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict every row of a file; rows that break the contract go to quarantine instead."""
-    from data_contracts.checking import check, save_quarantine
+    from data_contracts.checking import check
+    from data_contracts.result import save_quarantine
     from flows.cli.console import say
     from flows.status_quo import read
     from flows.watch import require_champion

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.checking import check, save_quarantine
+from data_contracts.checking import check
+from data_contracts.result import save_quarantine
 from leitstand.contract import Column, Contract
 from leitstand.errors import ContractBroken
 

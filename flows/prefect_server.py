@@ -1,0 +1,128 @@
+"""The Prefect server that a command's flows report to: the one that is running, or one for the time of the command.
+
+The temporary one is started before anything heavy is imported, so that it boots on the other core meanwhile; Prefect's own would be started
+when the first flow runs, and would be left behind by a process that is killed. Run as ``python -m flows.prefect_server PORT``, this module
+is that server.
+"""
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from infra.settings import Settings, child_environment
+from leitstand.errors import ServiceError
+
+START_SECONDS = 120.0  # two busy cores need up to 30 s, the first time with its database to make
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A server, running or about to.
+
+    Parameters
+    ----------
+    url : of its API
+    process : our own child; None for one that was running
+    log : where our own one writes
+    """
+
+    url: str
+    process: subprocess.Popen[bytes] | None = None
+    log: Path | None = None
+
+    def wait(self) -> None:
+        """Return when the server answers.
+
+        Raises
+        ------
+        ServiceError
+            If it dies or does not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.url):
+            if self.process is not None and self.process.poll() is not None:
+                raise ServiceError("flows.prefect_died", code=self.process.returncode, log=self.log)
+            if time.monotonic() > deadline:
+                raise ServiceError("flows.prefect_slow", url=self.url, seconds=f"{START_SECONDS:g}", log=self.log)
+            time.sleep(0.05)
+
+
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[PrefectServer]:
+    """Yield the running server, or a temporary one that boots while the block goes on and is stopped at its end."""
+    if answers(settings.prefect_url):
+        yield PrefectServer(settings.prefect_url)
+        return
+    port, log = _free_port(), settings.folder("logs") / "prefect-temporary.log"
+    own = {
+        "PREFECT_HOME": str(settings.folder("prefect")),
+        "PREFECT_API_DATABASE_CONNECTION_URL": asynchronous(settings.database("prefect")),
+        "PREFECT_UI_ENABLED": "0",
+        "PREFECT__SERVER_EPHEMERAL": "1",  # as Prefect's own temporary server: none of the services that outlive a run
+        "PREFECT__SERVER_FINAL": "1",
+    }
+    command = [sys.executable, "-m", "flows.prefect_server", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=child_environment(own)
+        )
+    try:
+        yield PrefectServer(f"http://127.0.0.1:{port}/api", process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    """Return whether a Prefect server answers at this address, within a second and past any proxy."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=1.0)
+    try:
+        connection.request("GET", f"{parts.path}/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def asynchronous(url: str) -> str:
+    """Return the database URL with the asynchronous driver that Prefect needs."""
+    scheme, _, rest = url.partition("://")
+    return f"{'sqlite+aiosqlite' if scheme == 'sqlite' else 'postgresql+asyncpg'}://{rest}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _serve(port: int) -> None:
+    import os
+
+    import uvicorn
+
+    from infra.lifeline import end_with
+
+    end_with(os.getppid())
+    uvicorn.run(
+        "prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error", lifespan="on"
+    )
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
