@@ -47,9 +47,11 @@ class CheckResult:
         Raises
         ------
         ContractBroken
-            If a rule is broken and the contract says stop, a rule of the whole table is broken, more rows are bad than the contract
-            bears, or no row is left.
+            If a rule is broken or a column unknown and the contract says stop, a rule of the whole table is broken, more rows are bad than
+            the contract bears, or no row is left.
         """
+        if self.extra and self.contract.on_broken == "stop":
+            raise ContractBroken("contracts.columns_extra", contract=self.contract.id, names=", ".join(self.extra[:20]))
         if self.passed:
             return
         told = [rule.describe(language) for rule in self.broken[:MOST_EXAMPLES]]

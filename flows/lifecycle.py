@@ -100,6 +100,7 @@ def data_report(inventory: Inventory, pilot: Pilot) -> DataReport:
         ),
         sources=inventory.sources,
         synthetic=inventory.synthetic,
+        extra=result.extra,
     )
 
 

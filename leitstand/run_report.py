@@ -39,6 +39,7 @@ class DataReport(_Part):
     version : content hash of the snapshot
     created : whether this run made that version, or found it there already
     synthetic : whether it is built-in synthetic data
+    extra : columns that the contract does not know and that were left out
     """
 
     version: str
@@ -50,6 +51,7 @@ class DataReport(_Part):
     broken: tuple[BrokenRuleReport, ...]
     sources: dict[str, str]
     synthetic: bool
+    extra: tuple[str, ...] = ()
 
 
 class CandidateReport(_Part):

@@ -76,6 +76,7 @@ def check(
             "quarantined": len(result.quarantined),
             "passed": result.passed,
             "broken": [one.model_dump() for one in broken],
+            "extra": list(result.extra),
             "quarantine_file": str(kept) if kept else None,
         }
         emit(document)
@@ -89,6 +90,8 @@ def check(
     )
     if broken:
         table("", ("column", "rule", "rows", "examples"), [(b.column, b.rule, b.rows, ", ".join(b.examples)) for b in broken])
+    if result.extra:
+        say("extra_line", columns=", ".join(result.extra))
     if kept:
         say("quarantine_line", path=kept)
     return 0 if result.passed else GATE_REFUSED

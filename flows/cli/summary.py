@@ -15,6 +15,8 @@ def show_run(report: RunReport) -> None:
     say("data_line", version=data.version[:12], rows=data.rows, accepted=data.accepted, quarantined=data.quarantined)
     for broken in data.broken[:5]:
         say("broken_line", column=broken.column, rule=broken.rule, rows=broken.rows, examples=", ".join(broken.examples))
+    if data.extra:
+        say("extra_line", columns=", ".join(data.extra))
     if data.quarantine_file:
         say("quarantine_line", path=data.quarantine_file)
     show_model(report)

@@ -74,7 +74,7 @@ def test_what_was_made_can_be_read_and_edited(workshop: Workshop) -> None:
     assert "leitstand run own" in told
     folder = workshop.work / "projects" / "own"
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.py", "project.yaml"]
-    assert yaml.safe_load((folder / "project.yaml").read_text())["data"]["drop"] == ["part"]  # the key names the row
+    assert yaml.safe_load((folder / "project.yaml").read_text())["data"]["drop"] == ["part_id"]  # the key names the row
     contract = workshop.work / "data_contracts" / "own.odcs.yaml"
     assert "please confirm" in contract.read_text(encoding="utf-8")
     workshop.edit("own", title={"en": "Parts that fit"})
@@ -109,7 +109,7 @@ def test_own_data_that_lack_the_templates_columns_are_refused(workshop: Workshop
     made = workshop("new", "my_cells", "--template", "cell_diagnostics", "--data", file)
     assert made.code == 1
     assert "lack columns that the template cell_diagnostics needs: sample_id, mean_radius" in made.told
-    assert "Found: part, made, pressure" in made.told
+    assert "Found: part_id, made, pressure" in made.told
     assert not (workshop.work / "projects").exists()
 
 

@@ -188,7 +188,7 @@ def parts(rows: int = 240, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:
     notes = np.array(["ran smoothly after the change", "scratch at the edge", "tool was cleaned before", "noise from the drive"])
     frame = pd.DataFrame(
         {
-            "part": [f"P{seed}-{number:05d}" for number in range(rows)],
+            "part_id": [f"P{seed}-{number:05d}" for number in range(rows)],
             "made": pd.date_range("2024-01-02", periods=rows, freq="7h").strftime("%Y-%m-%d"),
             "pressure": pressure,
             "temperature": temperature,
