@@ -40,6 +40,15 @@ def candidates(features: pd.DataFrame, parameters: Mapping[str, Any]) -> dict[st
     return tabular_candidates("{task}", features)
 '''
 
+LAGS_PY = '''
+
+def features(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the columns as they are and the numbers as they were in the rows before; never looks ahead."""
+    numbers = frame.select_dtypes("number")
+    before = lagged(numbers, list(range(1, int(parameters["lags"]) + 1)), np.zeros(len(frame)))
+    return pd.concat([frame, before], axis=1)
+'''
+
 README = """# {name}
 
 Made with `leitstand new` from `{source}`.
@@ -60,6 +69,7 @@ class Wish:
 
     Parameters
     ----------
+    lags : for rows in time order: how many earlier rows a prediction looks back at
     sparse : rows without a target are meant to be there: their labels come later
     """
 
@@ -74,6 +84,7 @@ class Wish:
     positive: str | None = None
     normal: str | None = None
     sparse: bool = False
+    lags: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def new_from_data(wish: Wish, workspace: Path) -> Made:
     spec = parse_spec(content, Path("project.yaml"))
     with _making(wish.name, workspace) as folder:
         _write_yaml(content, folder / "project.yaml")
-        (folder / "model.py").write_text(MODEL_PY.format(name=wish.name, task=task), encoding="utf-8")
+        (folder / "model.py").write_text(model_py(wish, task), encoding="utf-8")
         (folder / "README.md").write_text(README.format(name=wish.name, source=_shown(wish.source)), encoding="utf-8")
         write_contract(contract, _contract_file(wish.name, workspace))
     guesses = sum(len(column.guesses) for column in contract.columns)
@@ -141,6 +152,16 @@ def new_from_template(name: str, template: str, data: Source | None, workspace: 
         made = parse_spec(_plain(content), folder / "project.yaml")
         write_contract(contract.model_copy(update={"id": name}), _contract_file(name, workspace))
     return Made(workspace / "projects" / name, _contract_file(name, workspace), made, 0)
+
+
+def model_py(wish: Wish, task: TaskName) -> str:
+    """Return the text of model.py."""
+    made = MODEL_PY.format(name=wish.name, task=task)
+    if not wish.lags:
+        return made
+    made = made.replace("import pandas as pd\n", "import numpy as np\nimport pandas as pd\n")
+    made = made.replace("import tabular_candidates\n", "import tabular_candidates\nfrom leitstand.timeseries import lagged\n")
+    return made + LAGS_PY
 
 
 def guess_task(target: pd.Series, kind: str) -> TaskName:
@@ -206,6 +227,7 @@ def _spec_content(wish: Wish, task: TaskName, frame: pd.DataFrame, contract: Con
     meant = (wish.target, wish.time, wish.group, *wish.drop)
     drop = [*wish.drop, *(name for name in _identifiers(frame, contract) if name not in meant)]
     data |= {"drop": drop} if drop else {}
+    data |= {"history_rows": wish.lags} if wish.lags else {}
     return {
         "project": wish.name,
         "title": {"de": wish.name, "en": wish.name},
@@ -213,7 +235,8 @@ def _spec_content(wish: Wish, task: TaskName, frame: pd.DataFrame, contract: Con
         "owner": {"name": "?"},
         "key_figure": {"name": {"de": wish.target, "en": wish.target}, "unit": contract.column(wish.target).unit or "–"},
         "data": data,
-        "split": {"strategy": strategy},
+        "split": {"strategy": strategy, **({"gap_rows": wish.lags} if wish.lags else {})},
+        **({"parameters": {"lags": wish.lags}} if wish.lags else {}),
     }
 
 

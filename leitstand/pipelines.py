@@ -22,11 +22,11 @@ from sklearn.svm import SVC
 from leitstand.estimators import DateParts, NearestNormal, PcaResidual, ShortText
 
 MAX_CATEGORIES = 50  # more distinct values than this in a text column make it free text or an identifier
-SVM_MOST_ROWS = 20_000  # the kernel machine's time grows with the square of the rows
+SMALL_ROWS = 20_000  # the kernel machine's time grows with the square of the rows, the forest's size with the rows
 
 
 def tabular_candidates(task: str, features: pd.DataFrame) -> dict[str, Any]:
-    """Return the candidates for a table, from simple to flexible.
+    """Return the candidates for a table, from simple to flexible: in doubt training takes the earlier one.
 
     Parameters
     ----------
@@ -34,23 +34,20 @@ def tabular_candidates(task: str, features: pd.DataFrame) -> dict[str, Any]:
     features : shape (n_rows, n_features), conformed (see ``leitstand.contract.conform``); only kinds and row count are looked at
     """
     scaled, trees = encode(features, scale=True), encode(features, scale=False)
+    small = len(features) <= SMALL_ROWS
     if task == "classification":
-        candidates: dict[str, Any] = {
-            "logistic_regression": make_pipeline(scaled, LogisticRegression(max_iter=2000)),
-            "gradient_boosting": make_pipeline(trees, HistGradientBoostingClassifier(random_state=0)),
-        }
-        if len(features) <= SVM_MOST_ROWS:
-            forest = RandomForestClassifier(300, random_state=0)
+        candidates: dict[str, Any] = {"logistic_regression": make_pipeline(scaled, LogisticRegression(max_iter=2000))}
+        if small:
             machine = CalibratedClassifierCV(SVC(C=10), ensemble=False)
-            candidates |= {"random_forest": make_pipeline(trees, forest), "support_vectors": make_pipeline(scaled, machine)}
+            candidates["support_vectors"] = make_pipeline(scaled, machine)
+            candidates["random_forest"] = make_pipeline(trees, RandomForestClassifier(300, random_state=0))
+        candidates["gradient_boosting"] = make_pipeline(trees, HistGradientBoostingClassifier(random_state=0))
         return candidates
     if task == "regression":
-        candidates = {
-            "ridge": make_pipeline(scaled, RidgeCV(np.logspace(-3, 3, 13))),
-            "gradient_boosting": make_pipeline(trees, HistGradientBoostingRegressor(random_state=0)),
-        }
-        if len(features) <= SVM_MOST_ROWS:
+        candidates = {"ridge": make_pipeline(scaled, RidgeCV(np.logspace(-3, 3, 13)))}
+        if small:
             candidates["random_forest"] = make_pipeline(trees, RandomForestRegressor(200, random_state=0))
+        candidates["gradient_boosting"] = make_pipeline(trees, HistGradientBoostingRegressor(random_state=0))
         return candidates
     return {
         "pca_residual": make_pipeline(scaled, PcaResidual()),

@@ -1,5 +1,6 @@
 """What a model answers, in one form for all task kinds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,3 +53,30 @@ class Predictions:
             threshold=self.threshold,
             outside=tuple(self.outside[i] for i in positions) if self.outside else (),
         )
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Return the answers for several sets of rows as one.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their classes differ.
+    """
+    if not parts or any(part.classes != parts[0].classes for part in parts):
+        raise ValueError("answers to be joined need the same classes")
+
+    def together(name: str) -> np.ndarray | None:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    return Predictions(
+        value=np.concatenate([part.value for part in parts]),
+        score=together("score"),
+        probabilities=together("probabilities"),
+        classes=parts[0].classes,
+        positive=parts[0].positive,
+        lower=together("lower"),
+        upper=together("upper"),
+        threshold=parts[0].threshold,
+    )

@@ -17,7 +17,7 @@ from leitstand.dataset import Dataset
 from leitstand.errors import ProjectError, UnknownName
 from leitstand.metrics import Metric, metrics_for, primary_metric
 from leitstand.model import ModelCard, TrainedModel
-from leitstand.prediction import Predictions
+from leitstand.prediction import Predictions, joined
 from leitstand.split import folds
 
 Progress = Callable[[str], None]
@@ -91,7 +91,10 @@ def chosen_metric(dataset: Dataset) -> Metric:
 
 
 def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progress = lambda _: None) -> Training:
-    """Cross-validate every candidate on the training part and return the best one, fitted on all of it.
+    """Cross-validate every candidate on the training part and return the chosen one, fitted on all of it.
+
+    Candidates stand from simple to flexible: chosen is the first that is not certainly worse than the best (the idea of the one-standard-error
+    rule, Breiman et al. 1984, section 3.4.3, with the paired bootstrap as the judge). A lead that chance explains does not last.
 
     With one candidate only what needs out-of-fold answers (interval, threshold) is validated.
 
@@ -107,23 +110,39 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
     """
     metric = chosen_metric(dataset)
     candidates = dataset.project.candidates(dataset.features)
+    if not candidates:
+        raise ProjectError("errors.no_candidates", project=dataset.project.name)
     scores: list[CandidateScore] = []
-    best: tuple[float, str, list[_Fold]] | None = None
+    answers: dict[str, list[_Fold]] = {}
     for name, estimator in candidates.items():
         progress(name)
         started = time.perf_counter()
         needed = len(candidates) > 1 or dataset.project.spec.task != "classification"
-        answers = list(_out_of_fold(dataset, name, estimator)) if needed else []
-        value = _score(dataset, metric, answers)
-        scores.append(CandidateScore(name, value, time.perf_counter() - started))
-        if best is None or metric.gain(value, best[0]) > 0 or np.isnan(best[0]):
-            best = (value, name, answers)
-    if best is None:
-        raise ProjectError("errors.no_candidates", project=dataset.project.name)
-    _, name, answers = best
+        answers[name] = list(_out_of_fold(dataset, name, estimator)) if needed else []
+        scores.append(CandidateScore(name, _score(dataset, metric, answers[name]), time.perf_counter() - started))
+    name = _choice(dataset, metric, scores, answers)
     fitted = _fit(dataset, name, candidates[name])
-    card = _card(dataset, name, data_version, synthetic, answers)
+    card = _card(dataset, name, data_version, synthetic, answers[name])
     return Training(TrainedModel(fitted, card), metric.name, tuple(scores))
+
+
+def _choice(dataset: Dataset, metric: Metric, scores: list[CandidateScore], answers: dict[str, list[_Fold]]) -> str:
+    """Return the name of the first candidate that is not certainly worse than the best one."""
+    ranked = [score for score in scores if np.isfinite(score.value)]
+    if not ranked:
+        return scores[0].name
+    best = max(ranked, key=lambda score: score.value if metric.greater_is_better else -score.value)
+    truth = dataset.target[np.concatenate([fold.positions for fold in answers[best.name]])]
+    blocks = dataset.project.spec.split.strategy == "time"
+    try:
+        leader = joined([fold.predictions for fold in answers[best.name]])
+        for score in ranked:
+            rival = joined([fold.predictions for fold in answers[score.name]])
+            if score is best or not paired_gain(metric, truth, leader, rival, blocks).low > 0:
+                return score.name
+    except ValueError:  # a fold without one of the classes
+        return best.name
+    return best.name
 
 
 def learning_curve(dataset: Dataset, training: Training) -> LearningCurve | None:

@@ -43,6 +43,7 @@ def new(
     ] = False,
     group: Annotated[str | None, typer.Option(help="Rows of one group (batch, patient) are never split up.")] = None,
     drop: Annotated[str, typer.Option(help="Columns not to learn from, separated by commas.")] = "",
+    lags: Annotated[int, typer.Option(min=0, help="For rows in time order: look back at this many earlier rows.")] = 0,
     positive: Annotated[str | None, typer.Option(help="Of two classes the one that matters.")] = None,
     normal: Annotated[str | None, typer.Option(help="For anomaly: the target's value that means normal.")] = None,
     sparse: Annotated[bool, typer.Option("--sparse-target", help="Rows without a target are meant to be there.")] = False,
@@ -78,8 +79,10 @@ def new(
     else:
         if task not in (None, "classification", "regression", "anomaly"):
             raise UnknownName("task", str(task), ["classification", "regression", "anomaly"])
+        if lags and not (time or ordered):
+            raise UsageError("flows.lags_need_order")
         dropped = tuple(part.strip() for part in drop.split(",") if part.strip())
-        wish = Wish(name, source, target, task, time, ordered, group, dropped, positive, normal, sparse)  # type: ignore[arg-type]
+        wish = Wish(name, source, target, task, time, ordered, group, dropped, positive, normal, sparse, lags)  # type: ignore[arg-type]
         made = new_from_data(wish, now.workspace)
     if json:
         emit(

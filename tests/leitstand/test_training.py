@@ -31,6 +31,18 @@ def test_the_better_candidate_is_chosen() -> None:
     assert {score.name for score in training.candidates} == {"guess", "line"}
 
 
+def test_a_flexible_candidate_has_to_be_certainly_better_than_a_simple_one() -> None:
+    functions = {
+        "features": numbers_only,
+        "candidates": lambda features, parameters: {
+            "line": LogisticRegression(),
+            "same_line_again": LogisticRegression(C=1.05),
+        },
+    }
+    dataset = make_dataset(project(parts(300), functions), parts(300))
+    assert train(halves(dataset)[0], "v", synthetic=False).model.card.candidate == "line"
+
+
 def test_the_same_data_train_the_same_model() -> None:
     dataset = make_dataset(project(parts(300)), parts(300))
     part, held = halves(dataset)
