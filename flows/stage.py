@@ -6,12 +6,15 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 from prefect.context import SettingsContext, get_settings_context
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 
 from flows.prefect_server import PrefectServer
 from infra.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+DRAIN_SECONDS = 10.0
 Plain = str | int | float | bool | None
 
 
@@ -56,4 +59,9 @@ def orchestrated(settings: Settings, server: PrefectServer) -> Iterator[None]:
         "api": now.api.model_copy(update={"url": server.url}),
     }
     with SettingsContext(profile=context.profile, settings=now.model_copy(update=updates)):
-        yield
+        try:
+            yield
+        finally:
+            # what is still to be sent would be tried for a minute at the end of Python, when the server may be gone
+            for worker in (APILogWorker, EventsWorker):
+                worker.drain_all(timeout=DRAIN_SECONDS)

@@ -1,3 +1,5 @@
+import copy
+
 from leitstand.errors import LeitstandError, UnknownName, UsageError
 
 
@@ -19,3 +21,11 @@ def test_a_placeholder_may_be_called_key() -> None:
 
 def test_wrong_usage_ends_with_two_and_our_errors_with_one() -> None:
     assert (UsageError.exit_code, LeitstandError.exit_code) == (2, 1)
+
+
+def test_an_error_survives_being_copied_between_processes() -> None:
+    for error in (UnknownName("project", "x", ["xy"]), LeitstandError("errors.file_missing", path="a")):
+        again = copy.copy(error)  # by the same protocol as pickling
+        assert type(again) is type(error)
+        assert again.render("de") == error.render("de")
+        assert str(again) == str(error)
