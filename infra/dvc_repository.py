@@ -43,14 +43,17 @@ class DvcRepository:
         Raises
         ------
         StateError
-            If neither has it.
+            If neither has it, or what they have is damaged.
         """
         from dvc.exceptions import DvcException
+        from dvc_objects.errors import ObjectFormatError
 
         self._write_pointer(folder, version)
         with self._open() as repo:
             try:
                 repo.pull(str(folder) + ".dvc", force=True)
+            except ObjectFormatError as error:
+                raise StateError("infra.snapshot_changed", project=folder.parent.name, version=version, path=folder) from error
             except DvcException as error:
                 raise StateError(
                     "infra.snapshot_gone", project=folder.parent.name, version=version, remote=self._remote

@@ -70,5 +70,5 @@ def champion_gate(gain: Estimate, gates: Gates, same_data: bool) -> Gate:
     if same_data:
         passed = gain.low > gates.minimum_improvement
         return Gate(name="champion", value=gain.low, threshold=gates.minimum_improvement, at_least=True, passed=passed)
-    threshold = -gates.champion_tolerance
+    threshold = 0.0 - gates.champion_tolerance  # a mere minus sign would make -0 of 0
     return Gate(name="champion", value=gain.value, threshold=threshold, at_least=True, passed=gain.value >= threshold)

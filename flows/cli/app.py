@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 our error, 2 wrong usage, 3 a gate said no, 130 interrupte
 import errno
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
+INTERRUPTED = 130
 Name = Annotated[str, typer.Argument(help="Name of the project; 'leitstand projects' lists them.")]
 
 
@@ -53,13 +54,15 @@ def main() -> None:
     as_json = "--json" in arguments
     try:
         code = app(args=arguments, standalone_mode=False)
+        if code == INTERRUPTED:  # Typer turns Ctrl-C into this
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except LeitstandError as error:
         _fail(error.render(call.language), type(error).__name__, error.exit_code, as_json, error)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(text("flows.interrupted", call.language), "Interrupted", 130, as_json, None)
+        _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, None)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own errors about usage
             _fail(error.format_message(), "UsageError", 2, as_json, error)
@@ -68,7 +71,8 @@ def main() -> None:
 
 def _global_options(arguments: list[str]) -> list[str]:
     """Take --debug and --language out of the arguments, wherever they stand."""
-    call.language = load_settings().language if _loads() else "en"
+    call.debug = False
+    call.language = _language(as_json="--json" in arguments)
     rest: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
@@ -78,18 +82,17 @@ def _global_options(arguments: list[str]) -> list[str]:
             value = argument.partition("=")[2] or next(waiting, "")
             if value not in LANGUAGES:
                 _fail(text("flows.language_unknown", "en", found=value), "UsageError", 2, "--json" in arguments, None)
-            call.language = cast(Language, value)
+            call.language = value
         else:
             rest.append(argument)
     return rest
 
 
-def _loads() -> bool:
+def _language(as_json: bool) -> Language:
     try:
-        load_settings()
+        return load_settings().language
     except LeitstandError as error:
-        _fail(str(error), type(error).__name__, error.exit_code, as_json=False, error=None)
-    return True
+        return _fail(str(error), type(error).__name__, error.exit_code, as_json, None)
 
 
 def _unexpected(error: Exception) -> str:
@@ -99,7 +102,7 @@ def _unexpected(error: Exception) -> str:
     return text("flows.unexpected", call.language, kind=type(error).__name__, detail=detail)
 
 
-def _fail(message: str, kind: str, code: int, as_json: bool, error: BaseException | None) -> None:
+def _fail(message: str, kind: str, code: int, as_json: bool, error: BaseException | None) -> NoReturn:
     if call.debug and error is not None:
         raise error
     if as_json:

@@ -240,6 +240,9 @@ def test_wrong_usage_is_exit_code_two(workshop: Workshop) -> None:
     assert_refused(workshop("run"), 2, "project")
     assert_refused(workshop("run", "cell_diagnostics", "--fast"), 2, "--fast")
     assert_refused(workshop("--language", "fr", "projects"), 2, "de or en", "'fr'")
+    workshop.environment["LEITSTAND_LANGUAGE"] = "fr"
+    assert_refused(workshop("projects"), 2, "LEITSTAND_", "language", "Mend or unset it")
+    assert "language" in workshop("projects", "--json").document["error"]["message"]
 
 
 def test_a_tampered_model_is_not_loaded(own_parts: Workshop) -> None:

@@ -124,7 +124,8 @@ class Workshop:
         self.done("new", name, "--data", file, "--target", target, "--task", task)
         folder = self.work / "projects" / name
         (folder / "model.py").write_text(QUICK_MODEL % task, encoding="utf-8")
-        self.edit(name, training={"learning_curve": False, "importance": False}, **changes)
+        quick = {"learning_curve": False, "importance": False}
+        self.edit(name, training=quick, gates={"champion_tolerance": 0.1}, **changes)
         return folder
 
     def edit(self, name: str, **changes: Any) -> None:
