@@ -1,11 +1,12 @@
 """The Prefect server that a command's flows report to: the one that is running, or one for the time of the command.
 
 The temporary one is started before anything heavy is imported, so that it boots on the other core meanwhile; Prefect's own would be started
-when the first flow runs, and would be left behind by a process that is killed. Run as ``python -m flows.prefect_server PORT``, this module
+when the first flow runs, and would be left behind by a process that is killed. Run as ``python -m flows.prefect_server PORT PARENT``, this module
 is that server.
 """
 
 import http.client
+import os
 import socket
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def prefect_server(settings: Settings) -> Iterator[PrefectServer]:
         "PREFECT__SERVER_EPHEMERAL": "1",  # as Prefect's own temporary server: none of the services that outlive a run
         "PREFECT__SERVER_FINAL": "1",
     }
-    command = [sys.executable, "-m", "flows.prefect_server", str(port)]
+    command = [sys.executable, "-m", "flows.prefect_server", str(port), str(os.getpid())]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=child_environment(own)
@@ -111,18 +112,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _serve(port: int) -> None:
-    import os
-
-    import uvicorn
-
+def _serve(port: int, parent: int) -> None:
     from infra.lifeline import end_with
 
-    end_with(os.getppid())
+    end_with(parent)  # told, not looked up: a parent killed before this line would not be found any more
+    import uvicorn
+
     uvicorn.run(
         "prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error", lifespan="on"
     )
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), int(sys.argv[2]))

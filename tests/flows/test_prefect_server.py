@@ -34,14 +34,16 @@ def test_a_running_server_is_used_and_left_running(tmp_path: Path) -> None:
         assert answers(first.url)
 
 
-def test_the_temporary_server_ends_with_a_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wait", ["server.wait()", "pass"], ids=["answering", "booting"])
+def test_the_temporary_server_ends_with_a_killed_parent(tmp_path: Path, wait: str) -> None:
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
         "from infra.settings import Settings\n"
         "from flows.prefect_server import prefect_server\n"
         f"with prefect_server(Settings(home=Path({str(tmp_path)!r}), prefect_url={NOWHERE!r})) as server:\n"
-        "    server.wait(); print(server.process.pid, flush=True); time.sleep(600)\n"
+        f"    {wait}\n"
+        "    print(server.process.pid, flush=True); time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
