@@ -31,11 +31,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    written = head()
     with tempfile.TemporaryDirectory() as scratch:
-        sections = [lifecycle_section(Path(scratch), arguments.rounds), contract_section(Path(scratch), arguments.rounds)]
-        sections.append(start_section(Path(scratch), arguments.rounds))
-    arguments.output.write_text(head() + "\n".join(sections), encoding="utf-8")
-    print(arguments.output.read_text(encoding="utf-8"))
+        for section in (start_section, contract_section, lifecycle_section):
+            made = section(Path(scratch), arguments.rounds)
+            print(made, flush=True)
+            written += made
+            arguments.output.write_text(written, encoding="utf-8")  # what was measured stays when a later part fails
 
 
 def head() -> str:
@@ -43,7 +45,7 @@ def head() -> str:
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return (
         "# Results\n\nWritten by `make bench`. Every figure stands beside a bare script or a peer measured in the same run, in turn, one round of "
-        f"warm-up not counted; medians.\n\nMachine: {machine}. Date: {datetime.now(UTC):%Y-%m-%d}.\n\n"
+        f"warm-up not counted; medians.\n\nMachine: {machine}. Date: {datetime.now(UTC):%Y-%m-%d}.\n"
     )
 
 
@@ -80,7 +82,7 @@ def lifecycle_section(scratch: Path, rounds: int) -> str:
         f"| {name} | {seconds:.2f} | {ratio:.2f} | {goal} | {'–' if mb is None else f'{mb:.0f}'} |"
         for name, seconds, ratio, mb, goal in rows
     ]
-    title = "## One job: 100,000 × 30 rows, 60 rules, gradient boosting, drift of two parts\n\n"
+    title = "\n## One job: 100,000 × 30 rows, 60 rules, gradient boosting, drift of two parts\n\n"
     return title + "| what | s | × bare | goal | peak MB |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
 
 

@@ -40,9 +40,8 @@ def duckdb_check(parquet: Path, names: list[str]) -> int:
     """Return how many rows break a rule, by one scan."""
     sensors = [name for name in names if name.startswith("sensor_")]
     rules = [f"({name} IS NULL OR {name} NOT BETWEEN {LOW} AND {HIGH})" for name in sensors] + ["faulty NOT IN (0, 1)"]
-    row = duckdb.sql(f"SELECT count(*) FROM '{parquet}' WHERE {' OR '.join(rules)}").fetchone()
-    assert row is not None
-    return int(row[0])
+    [(broken,)] = duckdb.connect().execute(f"SELECT count(*) FROM '{parquet}' WHERE {' OR '.join(rules)}").fetchall()
+    return int(broken)
 
 
 if __name__ == "__main__":
