@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 def main(table: Path, folder: Path) -> None:
     """Read, check, split, train, judge, compare the two parts, store."""
     frame = pd.read_csv(table)
-    sensors = [name for name in frame if name.startswith("sensor_")]
+    sensors = [str(name) for name in frame.columns if str(name).startswith("sensor_")]
     for name in sensors:
         assert frame[name].notna().all()
         assert frame[name].between(-8, 8).all()
