@@ -26,7 +26,7 @@ SMALL_ROWS = 20_000  # the kernel machine's time grows with the square of the ro
 
 
 def tabular_candidates(task: str, features: pd.DataFrame) -> dict[str, Any]:
-    """Return the candidates for a table, from simple to flexible: in doubt training takes the earlier one.
+    """Return the candidates for a table, the simple one first: in doubt training takes that.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Project:
     - ``prepare(tables, parameters) -> DataFrame``: join several sources into the frame that the contract describes
     - ``features(frame, parameters) -> DataFrame``: contract columns (without target) to model inputs, same index; may look at earlier
       rows only
-    - ``candidates(features, parameters) -> dict[str, estimator]``: scikit-learn estimators, tried in this order; by default what suits a table
+    - ``candidates(features, parameters) -> dict[str, estimator]``: scikit-learn estimators, the simple one first; by default what suits a table
     - ``baseline(frame, parameters) -> array | None``: today's rule, the answer without learning (for anomaly: a score, the higher the
       worse); None where the data lack its columns
     - ``advise(frame, predictions, parameters) -> list[dict | None]``: what follows from each prediction

@@ -93,8 +93,8 @@ def chosen_metric(dataset: Dataset) -> Metric:
 def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progress = lambda _: None) -> Training:
     """Cross-validate every candidate on the training part and return the chosen one, fitted on all of it.
 
-    Candidates stand from simple to flexible: chosen is the first that is not certainly worse than the best (the idea of the one-standard-error
-    rule, Breiman et al. 1984, section 3.4.3, with the paired bootstrap as the judge). A lead that chance explains does not last.
+    The first candidate is the simple one: another is chosen only if it is certainly better (the idea of the one-standard-error rule, Breiman et
+    al. 1984, section 3.4.3, with the paired bootstrap as the judge). A lead that chance explains does not last.
 
     With one candidate only what needs out-of-fold answers (interval, threshold) is validated.
 
@@ -127,22 +127,18 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
 
 
 def _choice(dataset: Dataset, metric: Metric, scores: list[CandidateScore], answers: dict[str, list[_Fold]]) -> str:
-    """Return the name of the first candidate that is not certainly worse than the best one."""
+    """Return the name of the best candidate, or of the first one where the best is not certainly better than it."""
     ranked = [score for score in scores if np.isfinite(score.value)]
     if not ranked:
         return scores[0].name
-    best = max(ranked, key=lambda score: score.value if metric.greater_is_better else -score.value)
-    truth = dataset.target[np.concatenate([fold.positions for fold in answers[best.name]])]
+    first, best = scores[0].name, max(ranked, key=lambda score: score.value if metric.greater_is_better else -score.value).name
+    truth = dataset.target[np.concatenate([fold.positions for fold in answers[best]])]
     blocks = dataset.project.spec.split.strategy == "time"
     try:
-        leader = joined([fold.predictions for fold in answers[best.name]])
-        for score in ranked:
-            rival = joined([fold.predictions for fold in answers[score.name]])
-            if score is best or not paired_gain(metric, truth, leader, rival, blocks).low > 0:
-                return score.name
+        leader, simple = (joined([fold.predictions for fold in answers[name]]) for name in (best, first))
     except ValueError:  # a fold without one of the classes
-        return best.name
-    return best.name
+        return best
+    return best if paired_gain(metric, truth, leader, simple, blocks).low > 0 else first
 
 
 def learning_curve(dataset: Dataset, training: Training) -> LearningCurve | None:
