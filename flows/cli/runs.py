@@ -116,11 +116,13 @@ def reproduce(
 @app.command(epilog="Example: leitstand demo")
 def demo(project: Annotated[str, typer.Argument(help="Project to show.")] = "cell_diagnostics", json: Json = False) -> int:
     """Show the whole lifecycle on real data: train, promote, serve, send rows, feed labels back, monitor."""
+    from flows.cli.care import monitor
     from flows.cli.console import say
 
     if not json:
         say("demo_intro", project=project)
     code = run(project, None, service=True, approve=True, json=json)
     if not json:
+        monitor(project, html=True, json=False)
         say("demo_next", home=settings().root)
     return code
