@@ -6,6 +6,8 @@ trained outside Python. A warm process needs neither: everything is loaded.
 """
 
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +16,7 @@ from multiprocessing import get_context
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from infra.lifeline import end_with
 from infra.settings import calm_tools
 
 if TYPE_CHECKING:
@@ -40,9 +43,16 @@ def checking_aside() -> Iterator[Check]:
     if CHECKING in sys.modules:
         yield check_here
         return
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=calm_tools) as executor:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)) as executor:
         executor.submit(_load, CHECKING)
         yield lambda frame, contract: executor.submit(check_here, frame, contract).result()
+
+
+def _begin(parent: int) -> None:
+    """Let the second process end with the first, also when that is killed; Ctrl-C is the first one's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
+    calm_tools()
 
 
 def _load(module: str) -> None:

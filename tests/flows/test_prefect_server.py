@@ -81,3 +81,21 @@ def test_a_broken_contract_comes_through_from_the_second_process(monkeypatch: py
             check(frame.rename(columns={"pressure": "pressure_bar"}), contract(frame))
     assert "data_contracts.checking" not in sys.modules
     assert caught.value.render("de") != str(caught.value)
+
+
+def test_the_second_process_ends_with_a_killed_parent() -> None:
+    code = (
+        "import multiprocessing, time\n"
+        "from flows.warming import checking_aside\n"
+        "with checking_aside() as check:\n"
+        "    print(multiprocessing.active_children()[0].pid, flush=True); time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(6)  # it watches its parent once it runs
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    gone, _ = psutil.wait_procs([child], timeout=15)
+    assert child in gone or child.status() == psutil.STATUS_ZOMBIE
