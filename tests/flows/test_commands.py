@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -254,15 +255,17 @@ def test_serve_answers_until_it_is_told_to_stop(own_parts: Workshop, how: signal
     assert own_parts.processes() == []
 
 
-def test_a_run_that_is_interrupted_says_so_and_leaves_nothing(own_parts: Workshop) -> None:
-    process = own_parts.start("run", "parts", "--data", own_parts.table("more.csv", parts(300, seed=3)))
+@pytest.mark.parametrize("stage", ["checking the contract", "starting the service"])
+def test_a_run_that_is_interrupted_says_so_and_leaves_nothing(own_parts: Workshop, stage: str) -> None:
+    more = own_parts.table("more.csv", parts(300, seed=3))
+    process = own_parts.start("run", "parts", "--data", more, start_new_session=True)
     assert process.stderr is not None
     told = ""
     for line in process.stderr:
         told += line
-        if "starting the service" in line:
+        if stage in line:
             time.sleep(0.5)
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # as the terminal does: to all of them
             break
     told += process.communicate(timeout=60)[1]
     assert process.returncode == 130, told
