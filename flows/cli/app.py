@@ -3,8 +3,10 @@
 Exit codes: 0 done, 1 our error, 2 wrong usage, 3 a gate said no, 130 interrupted.
 """
 
+import _thread
 import errno
 import sys
+import threading
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
@@ -52,6 +54,7 @@ def main() -> None:
     calm_tools()
     _add_commands()
     as_json = "--json" in arguments
+    usual, sys.unraisablehook = sys.unraisablehook, _keep_interrupts
     try:
         code = app(args=arguments, standalone_mode=False)
         if code == INTERRUPTED:  # Typer turns Ctrl-C into this
@@ -67,6 +70,16 @@ def main() -> None:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own errors about usage
             _fail(error.format_message(), "UsageError", 2, as_json, error)
         _fail(_unexpected(error), type(error).__name__, 1, as_json, error)
+    finally:
+        sys.unraisablehook = usual
+
+
+def _keep_interrupts(lost: Any) -> None:
+    """Raise a Ctrl-C again that fell into a callback, where Python reports errors and goes on."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        threading.Timer(0.1, _thread.interrupt_main).start()  # at once would be into this hook, and lost again
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _global_options(arguments: list[str]) -> list[str]:
