@@ -32,15 +32,17 @@ def main(parquet: Path, rounds: int) -> None:
         store.save("bench_job", changed)
         print(f"snapshot {time.perf_counter() - started:.3f}")
         started = time.perf_counter()
-        assert duckdb_check(parquet, contract.names) == 0
+        assert duckdb_check(frame, contract.names) == 0
         print(f"duckdb {time.perf_counter() - started:.3f}", flush=True)
 
 
-def duckdb_check(parquet: Path, names: list[str]) -> int:
-    """Return how many rows break a rule, by one scan."""
+def duckdb_check(frame: pd.DataFrame, names: list[str]) -> int:
+    """Return how many rows break a rule, by one scan of the same frame; a Parquet file's statistics would spare DuckDB the scan."""
     sensors = [name for name in names if name.startswith("sensor_")]
     rules = [f"({name} IS NULL OR {name} NOT BETWEEN {LOW} AND {HIGH})" for name in sensors] + ["faulty NOT IN (0, 1)"]
-    [(broken,)] = duckdb.connect().execute(f"SELECT count(*) FROM '{parquet}' WHERE {' OR '.join(rules)}").fetchall()
+    connection = duckdb.connect()
+    connection.register("rows_checked", frame)
+    [(broken,)] = connection.execute(f"SELECT count(*) FROM rows_checked WHERE {' OR '.join(rules)}").fetchall()
     return int(broken)
 
 

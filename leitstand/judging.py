@@ -174,7 +174,7 @@ def _importance(primary: Metric, model: TrainedModel, holdout: Dataset) -> dict[
         value = primary(target, model.answer(frame))
         return value if primary.greater_is_better else -value
 
-    found = permutation_importance(model.estimator, inputs, truth, scoring=score, n_repeats=3, random_state=0)
+    found = permutation_importance(model.estimator, inputs, truth, scoring=score, n_repeats=2, random_state=0)
     ranked = sorted(zip(inputs.columns, found.importances_mean, strict=True), key=lambda pair: -pair[1])
     return {str(name): float(value) for name, value in ranked if np.isfinite(value)}
 
