@@ -45,9 +45,9 @@ def finished(new_workshop: Callable[[Path], Workshop], tmp_path_factory: pytest.
     workshop = new_workshop(tmp_path_factory.mktemp("cells"))
     waiting = workshop("run", NAME)
     approved = workshop("run", NAME, "--approve", "--json")
-    left = psutil.Process().children(recursive=True)
+    left = workshop.processes()
     again = workshop("run", NAME, "--no-service", "--language", "de")
-    return Finished(workshop, waiting, approved, again, [one for one in left if workshop.home.name in str(one.environ())])
+    return Finished(workshop, waiting, approved, again, left)
 
 
 def test_run_gives_one_document_that_the_schema_describes(finished: Finished) -> None:
