@@ -108,12 +108,13 @@ class Workshop:
         )
 
     def processes(self) -> list[psutil.Process]:
-        """Return the processes of others that work on this state folder."""
+        """Return the processes of others that work on this state folder; Python's own tracker of resources ends with this process."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 mine = process.environ().get("LEITSTAND_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE
-                if mine and process.pid != os.getpid():
+                tracker = process.ppid() == os.getpid() and "multiprocessing.resource_tracker" in " ".join(process.cmdline())
+                if mine and not tracker and process.pid != os.getpid():
                     found.append(process)
         return found
 
