@@ -12,8 +12,6 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from leitstand.errors import NotEnoughData
 from leitstand.spec import Split
 
-MOST_FOLD_CLASSES = 100
-
 
 def holdout_mask(
     split: Split, features: pd.DataFrame, target: np.ndarray, groups: np.ndarray | None, discrete: bool

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from infra.settings import Settings, calm_tools, load_settings
-from leitstand.errors import LeitstandError
+from leitstand.errors import GateRefused, LeitstandError
 from leitstand.texts import LANGUAGES, Language, text
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     epilog="Options for every command: --language de|en, --debug (shows the traceback of an error).",
 )
 
+GATE_REFUSED = GateRefused.exit_code
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 INTERRUPTED = 130
 Name = Annotated[str, typer.Argument(help="Name of the project; 'leitstand projects' lists them.")]

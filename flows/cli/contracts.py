@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Json, Name, app, emit, settings
+from flows.cli.app import GATE_REFUSED, Json, Name, app, emit, settings
 
 contract = typer.Typer(no_args_is_help=True, help="Propose a data contract from data, and check data against it.")
 app.add_typer(contract, name="contract")
-GATE_REFUSED = 3
 
 
 @contract.command(epilog="Example: leitstand contract infer parts.csv --output data_contracts/parts.odcs.yaml")

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Json, Name, app, emit, settings
+from flows.cli.app import GATE_REFUSED, Json, Name, app, emit, settings
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Use this file or folder instead of the project's sources.")]
-GATE_REFUSED = 3
 
 
 @app.command(epilog="Example: leitstand run cell_diagnostics --json > run.json")
