@@ -78,7 +78,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
     known = reference(training, training_part)
     champion = rival(desk, accepted.snapshot)
     judgement = examine(desk, training, training_part, holdout, champion)
-    unchanged = champion is not None and champion[1].same_data and answers_alike(judgement, champion[1], holdout)
+    unchanged = champion is not None and champion[1].same_data and answers_alike(judgement)
     if unchanged and champion is not None:
         version = champion[0]
         judgement = judgement.without_gate("champion")
@@ -177,11 +177,11 @@ def examine(
     return judge(training.model, training_part, holdout, champion[1] if champion else None)
 
 
-def answers_alike(judgement: Judgement, champion: Champion, holdout: Dataset) -> bool:
+def answers_alike(judgement: Judgement) -> bool:
     """Return whether the champion gives the very same answers on the hold-out."""
-    if judgement.champion_gain is None:
+    old, new = judgement.champion_predictions, judgement.predictions
+    if old is None:
         return False
-    old, new = champion.model.answer(holdout.features), judgement.predictions
     if old.value.dtype.kind == "f":
         return bool(np.allclose(old.value, new.value, rtol=1e-9, atol=1e-12))
     same_score = old.score is None or new.score is None or np.allclose(old.score, new.score, rtol=1e-9, atol=1e-12)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leitstand.metrics import Metric
+from leitstand.metrics import Metric, Statistic, evaluate
 from leitstand.prediction import Predictions
 
 MOST_CELLS = 500_000  # weights held at once: 4 MB, which with what is made of them stays in the processor's cache
@@ -49,6 +49,19 @@ def weights(rows: int, blocks: bool, seed: int = 0) -> Iterator[np.ndarray]:
         left -= size
 
 
+def draws(statistics: Mapping[str, Statistic], rows: int, blocks: bool = False) -> dict[str, np.ndarray]:
+    """Return every statistic on the same resamples, each of shape (n_resamples,); so differences of two are paired.
+
+    Parameters
+    ----------
+    blocks : whether the rows are in time order and depend on their neighbours
+    """
+    batches = [
+        {name: statistic(drawn) for name, statistic in statistics.items()} for drawn in weights(rows, blocks)
+    ]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in statistics}
+
+
 def estimates(
     metrics: Mapping[str, Metric], truth: np.ndarray, predictions: Predictions, blocks: bool = False
 ) -> dict[str, Estimate]:
@@ -59,13 +72,9 @@ def estimates(
     truth : shape (n,)
     blocks : whether the rows are in time order and depend on their neighbours
     """
-    points = {name: metric(truth, predictions) for name, metric in metrics.items()}
-    defined = {name: metrics[name] for name, value in points.items() if np.isfinite(value)}
-    draws: dict[str, list[np.ndarray]] = {name: [] for name in defined}
-    for drawn in weights(len(truth), blocks):
-        for name, metric in defined.items():
-            draws[name].append(metric.compute(truth, predictions, drawn))
-    return {name: Estimate(points[name], *_bounds(np.concatenate(values))) for name, values in draws.items()}
+    points = evaluate(metrics, truth, predictions)
+    found = draws({name: metrics[name].of(truth, predictions) for name in points}, len(truth), blocks)
+    return {name: Estimate(points[name], *_bounds(values)) for name, values in found.items()}
 
 
 def paired_gain(metric: Metric, truth: np.ndarray, new: Predictions, old: Predictions, blocks: bool = False) -> Estimate:
@@ -73,12 +82,9 @@ def paired_gain(metric: Metric, truth: np.ndarray, new: Predictions, old: Predic
 
     Both are weighted by the same resamples, so that what they share cancels out.
     """
-    value = metric.gain(metric(truth, new), metric(truth, old))
-    sign = 1 if metric.greater_is_better else -1
-    gains = [
-        sign * (metric.compute(truth, new, drawn) - metric.compute(truth, old, drawn)) for drawn in weights(len(truth), blocks)
-    ]
-    return Estimate(value, *_bounds(np.concatenate(gains)))
+    found = draws({"new": metric.of(truth, new), "old": metric.of(truth, old)}, len(truth), blocks)
+    gains = metric.gain(found["new"], found["old"])
+    return Estimate(float(metric.gain(metric(truth, new), metric(truth, old))), *_bounds(gains))
 
 
 def _bounds(values: np.ndarray) -> tuple[float, float]:

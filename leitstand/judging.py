@@ -61,6 +61,7 @@ class Judgement:
     gates: tuple[Gate, ...]
     truth: np.ndarray
     predictions: Predictions
+    champion_predictions: Predictions | None
 
     @property
     def passed(self) -> bool:
@@ -126,6 +127,7 @@ def judge(model: TrainedModel, training: Dataset, holdout: Dataset, champion: Ch
         gates=tuple(gates),
         truth=truth,
         predictions=predictions,
+        champion_predictions=rival,
     )
 
 

@@ -10,7 +10,7 @@ from leitstand.dataset import Dataset
 from leitstand.errors import LeakError
 
 CERTAIN = 1e-9  # chance that an honest flag would be as pure
-MOST_ROWS = 20_000  # a leak shows in any sample of this size
+MOST_ROWS = 10_000  # a leak shows in any sample of this size
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from leitstand.prediction import Predictions
 from leitstand.spec import TaskName
 
-Weighted = Callable[[np.ndarray, Predictions, np.ndarray], np.ndarray]
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""Row weights of shape (b, n) to figures of shape (b,); NaN where a figure is not defined."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,19 @@ class Metric:
     Parameters
     ----------
     greater_is_better : its direction
-    compute : (truth of shape (n,), predictions of n rows, weights of shape (b, n)) -> shape (b,); NaN where it is not defined
+    of : (truth of shape (n,), predictions of n rows) -> the figure as a function of the rows' weights; what hangs on the rows alone is
+        computed once
     in_target_unit : whether the figure has the target's unit
     """
 
     name: str
     greater_is_better: bool
-    compute: Weighted
+    of: Callable[[np.ndarray, Predictions], Statistic]
     in_target_unit: bool = False
 
     def __call__(self, truth: np.ndarray, predictions: Predictions) -> float:
         """Return the figure over all rows; NaN where it is not defined."""
-        return float(self.compute(truth, predictions, np.ones((1, len(truth))))[0])
+        return float(self.of(truth, predictions)(np.ones((1, len(truth))))[0])
 
     def gain(self, new: float, old: float) -> float:
         """Return how much better ``new`` is than ``old``; negative when it is worse."""
@@ -71,6 +73,10 @@ def _by_name(metrics: tuple[Metric, ...]) -> dict[str, Metric]:
     return {metric.name: metric for metric in metrics}
 
 
+def _undefined(weights: np.ndarray) -> np.ndarray:
+    return np.full(len(weights), np.nan)
+
+
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: np.ndarray = np.where(whole > 0, part / whole, np.nan)
@@ -81,33 +87,33 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return _ratio(weights @ values, weights.sum(axis=1))
 
 
+def _mean_of(values: np.ndarray) -> Statistic:
+    return lambda weights: _mean(values, weights)
+
+
 # --- classification
 
 
-def _hits(truth: np.ndarray, predictions: Predictions) -> np.ndarray:
-    return np.asarray(truth == predictions.value, dtype=float)
+def _accuracy(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    return _mean_of(np.asarray(truth == predictions.value, dtype=float))
 
 
-def _accuracy(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    return _mean(_hits(truth, predictions), weights)
-
-
-def _per_class(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return hits, truths and answers of every class, each of shape (b, k)."""
+def _per_class(truth: np.ndarray, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Return truths and answers of every class, each of shape (n, k), as 0 and 1."""
     classes = np.asarray(predictions.classes, dtype=object)
-    true = np.asarray(truth[:, None] == classes, dtype=float)
-    said = np.asarray(predictions.value[:, None] == classes, dtype=float)
-    return weights @ (true * said), weights @ true, weights @ said
+    return np.asarray(truth[:, None] == classes, dtype=float), np.asarray(predictions.value[:, None] == classes, dtype=float)
 
 
-def _balanced_accuracy(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    hits, true, _ = _per_class(truth, predictions, weights)
-    return _mean_over_classes(_ratio(hits, true))
+def _balanced_accuracy(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _per_class(truth, predictions)
+    hits = true * said
+    return lambda weights: _mean_over_classes(_ratio(weights @ hits, weights @ true))
 
 
-def _f1_macro(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    hits, true, said = _per_class(truth, predictions, weights)
-    return _mean_over_classes(_ratio(2 * hits, true + said))
+def _f1_macro(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _per_class(truth, predictions)
+    hits, both = 2 * true * said, true + said
+    return lambda weights: _mean_over_classes(_ratio(weights @ hits, weights @ both))
 
 
 def _mean_over_classes(values: np.ndarray) -> np.ndarray:
@@ -115,26 +121,26 @@ def _mean_over_classes(values: np.ndarray) -> np.ndarray:
     return _ratio(np.where(present, values, 0).sum(axis=1), present.sum(axis=1))
 
 
-def _log_loss(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _log_loss(truth: np.ndarray, predictions: Predictions) -> Statistic:
     if predictions.probabilities is None:
-        return np.full(len(weights), np.nan)
+        return _undefined
     own = np.asarray(truth[:, None] == np.asarray(predictions.classes, dtype=object), dtype=bool)
     smallest = np.finfo(predictions.probabilities.dtype).eps
     chance = np.where(own, predictions.probabilities, 0).sum(axis=1).clip(smallest, 1 - smallest)
-    return _mean(-np.log(chance), weights)
+    return _mean_of(-np.log(chance))
 
 
-def _multiclass_auc(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _multiclass_auc(truth: np.ndarray, predictions: Predictions) -> Statistic:
     """One class against the rest, unweighted mean (Provost & Domingos 2000); for two classes the plain figure."""
     if len(predictions.classes) == 2 and predictions.score is not None:
-        return _auc(_positive(truth, predictions), predictions.score, weights)
+        return _auc(_positive(truth, predictions), predictions.score)
     if predictions.probabilities is None:
-        return np.full(len(weights), np.nan)
+        return _undefined
     each = [
-        _auc(np.asarray(truth == name, dtype=float), predictions.probabilities[:, i], weights)
+        _auc(np.asarray(truth == name, dtype=float), predictions.probabilities[:, i])
         for i, name in enumerate(predictions.classes)
     ]
-    return _mean_over_classes(np.column_stack(each))
+    return lambda weights: _mean_over_classes(np.column_stack([one(weights) for one in each]))
 
 
 # --- two classes and anomalies: one side matters
@@ -147,105 +153,129 @@ def _positive(truth: np.ndarray, predictions: Predictions) -> np.ndarray:
     return np.asarray(truth == predictions.positive, dtype=float)
 
 
-def _alarms(truth: np.ndarray, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+def _alarms(predictions: Predictions) -> np.ndarray:
     if predictions.threshold is not None or not predictions.classes:
-        return np.asarray(truth, dtype=float), np.asarray(predictions.value, dtype=float)
-    return np.asarray(truth == predictions.positive, dtype=float), np.asarray(
-        predictions.value == predictions.positive, dtype=float
-    )
+        return np.asarray(predictions.value, dtype=float)
+    return np.asarray(predictions.value == predictions.positive, dtype=float)
 
 
-def _recall(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    true, said = _alarms(truth, predictions)
-    return _ratio(weights @ (true * said), weights @ true)
+def _recall(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _positive(truth, predictions), _alarms(predictions)
+    return _share_of(true * said, true)
 
 
-def _precision(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    true, said = _alarms(truth, predictions)
-    return _ratio(weights @ (true * said), weights @ said)
+def _precision(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _positive(truth, predictions), _alarms(predictions)
+    return _share_of(true * said, said)
 
 
-def _f1(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    true, said = _alarms(truth, predictions)
-    return _ratio(2 * (weights @ (true * said)), weights @ (true + said))
+def _f1(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _positive(truth, predictions), _alarms(predictions)
+    return _share_of(2 * true * said, true + said)
 
 
-def _false_alarm_rate(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    true, said = _alarms(truth, predictions)
-    return _ratio(weights @ ((1 - true) * said), weights @ (1 - true))
+def _false_alarm_rate(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    true, said = _positive(truth, predictions), _alarms(predictions)
+    return _share_of((1 - true) * said, 1 - true)
 
 
-def _detection_auc(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _share_of(part: np.ndarray, whole: np.ndarray) -> Statistic:
+    return lambda weights: _ratio(weights @ part, weights @ whole)
+
+
+def _detection_auc(truth: np.ndarray, predictions: Predictions) -> Statistic:
     if predictions.score is None:
-        return np.full(len(weights), np.nan)
-    return _auc(_positive(truth, predictions), predictions.score, weights)
+        return _undefined
+    return _auc(_positive(truth, predictions), predictions.score)
 
 
-def _average_precision(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _average_precision(truth: np.ndarray, predictions: Predictions) -> Statistic:
     """Step-wise area under precision over recall, as scikit-learn defines it."""
     if predictions.score is None:
-        return np.full(len(weights), np.nan)
-    positive, negative = _by_score(_positive(truth, predictions), -predictions.score, weights)
-    hits, seen = positive.cumsum(axis=1), (positive + negative).cumsum(axis=1)
-    precision = np.where(seen > 0, hits / np.where(seen > 0, seen, 1), 0)
-    return _ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
+        return _undefined
+    by_score = _by_score(_positive(truth, predictions), -predictions.score)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        positive, seen = by_score(weights)
+        hits, rows = positive.cumsum(axis=1), seen.cumsum(axis=1)
+        precision = hits / np.where(rows > 0, rows, 1)
+        return _ratio(np.einsum("bd,bd->b", positive, precision), positive.sum(axis=1))
+
+    return statistic
 
 
-def _auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _auc(positive: np.ndarray, score: np.ndarray) -> Statistic:
     """Area under the ROC curve as the Mann–Whitney statistic, ties counting half."""
-    of_positive, of_negative = _by_score(positive, score, weights)
-    below = of_negative.cumsum(axis=1) - of_negative / 2
-    return _ratio((of_positive * below).sum(axis=1), of_positive.sum(axis=1) * of_negative.sum(axis=1))
+    by_score = _by_score(positive, score)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        of_positive, of_all = by_score(weights)
+        of_negative = of_all - of_positive
+        below = of_negative.cumsum(axis=1) - of_negative / 2
+        whole = of_positive.sum(axis=1) * of_negative.sum(axis=1)
+        return _ratio(np.einsum("bd,bd->b", of_positive, below), whole)
+
+    return statistic
 
 
-def _by_score(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of positive and of negative rows at every distinct score in rising order, each of shape (b, distinct)."""
+def _by_score(positive: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return a function of weights to the weight of positive and of all rows at every distinct score in rising order, each (b, distinct)."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
-    sorted_weights, sorted_positive = weights[:, order], positive[order]
-    return (
-        np.add.reduceat(sorted_weights * sorted_positive, starts, axis=1),
-        np.add.reduceat(sorted_weights * (1 - sorted_positive), starts, axis=1),
-    )
+    sorted_positive = positive[order]
+    tied = len(starts) < len(order)
+
+    def summed(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        every = np.take(weights, order, axis=1)
+        chosen = every * sorted_positive
+        return (np.add.reduceat(chosen, starts, axis=1), np.add.reduceat(every, starts, axis=1)) if tied else (chosen, every)
+
+    return summed
 
 
 # --- regression
 
 
-def _mae(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    return _mean(np.abs(truth - predictions.value), weights)
+def _mae(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    return _mean_of(np.abs(truth - predictions.value))
 
 
-def _rmse(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    return np.sqrt(_mean((truth - predictions.value) ** 2, weights))
+def _rmse(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    squares = (truth - predictions.value) ** 2
+    return lambda weights: np.sqrt(_mean(squares, weights))
 
 
-def _bias(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    return np.abs(_mean(predictions.value - truth, weights))
+def _bias(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    errors = predictions.value - truth
+    return lambda weights: np.abs(_mean(errors, weights))
 
 
-def _r2(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _r2(truth: np.ndarray, predictions: Predictions) -> Statistic:
     centred = truth - truth.mean()  # the figure does not change, the sums of squares keep their digits
-    spread = _mean(centred**2, weights) - _mean(centred, weights) ** 2
-    return 1 - _ratio(_mean((truth - predictions.value) ** 2, weights), np.where(spread > 1e-12 * (1 + centred.var()), spread, 0))
+    rounding = 1e-12 * (1 + centred.var())
+    squares, errors = centred**2, (truth - predictions.value) ** 2
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        spread = _mean(squares, weights) - _mean(centred, weights) ** 2
+        return 1 - _ratio(_mean(errors, weights), np.where(spread > rounding, spread, 0))
+
+    return statistic
 
 
-def _mape(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    if np.any(truth == 0):
-        return np.full(len(weights), np.nan)
-    return _mean(np.abs((truth - predictions.value) / truth), weights)
+def _mape(truth: np.ndarray, predictions: Predictions) -> Statistic:
+    return _undefined if np.any(truth == 0) else _mean_of(np.abs((truth - predictions.value) / truth))
 
 
-def _coverage(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _coverage(truth: np.ndarray, predictions: Predictions) -> Statistic:
     if predictions.lower is None or predictions.upper is None:
-        return np.full(len(weights), np.nan)
-    return _mean(((truth >= predictions.lower) & (truth <= predictions.upper)).astype(float), weights)
+        return _undefined
+    return _mean_of(((truth >= predictions.lower) & (truth <= predictions.upper)).astype(float))
 
 
-def _interval_width(truth: np.ndarray, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
+def _interval_width(truth: np.ndarray, predictions: Predictions) -> Statistic:
     if predictions.lower is None or predictions.upper is None:
-        return np.full(len(weights), np.nan)
-    return _mean(predictions.upper - predictions.lower, weights)
+        return _undefined
+    return _mean_of(predictions.upper - predictions.lower)
 
 
 _CLASSES = (

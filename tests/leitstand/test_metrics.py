@@ -45,7 +45,7 @@ REGRESSION = {
 def test_classification_metrics_are_those_of_scikit_learn(name: str, seed: int, counts: list[int]) -> None:
     truth, predictions = two_classes(seed)
     weights = np.asarray(counts, dtype=float)
-    found = metrics_for("classification")[name].compute(truth, predictions, weights[None, :])[0]
+    found = metrics_for("classification")[name].of(truth, predictions)(weights[None, :])[0]
     assert found == pytest.approx(REFERENCE[name](truth, predictions, weights), abs=1e-9)
 
 
@@ -57,7 +57,7 @@ def test_regression_metrics_are_those_of_scikit_learn(name: str, seed: int) -> N
     truth = generator.normal(100, 10, 80)
     predictions = Predictions(truth + generator.normal(1, 3, 80))
     weights = generator.integers(1, 5, 80).astype(float)
-    found = metrics_for("regression")[name].compute(truth, predictions, weights[None, :])[0]
+    found = metrics_for("regression")[name].of(truth, predictions)(weights[None, :])[0]
     assert found == pytest.approx(REGRESSION[name](truth, predictions, weights), rel=1e-9)
 
 
