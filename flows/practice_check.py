@@ -20,6 +20,7 @@ from flows.warming import load_for_the_end
 from flows.workspace import Desk
 from infra.code_version import code_version
 from infra.registry import ModelVersion
+from infra.releases import HOLDOUT_FILE, REFERENCE_FILE
 from infra.snapshots import Snapshot
 from leitstand.benefit import BusinessCase, business_case, measured_error
 from leitstand.dataset import Dataset, make_dataset
@@ -31,6 +32,7 @@ from leitstand.prediction import Predictions
 from leitstand.split import holdout_mask, training_mask
 from leitstand.training import LearningCurve, Training, learning_curve, train
 
+COMPARED_MOST_ROWS = 2_000  # a compiled form that answers these alike is the same model
 REFERENCE_MOST_ROWS = 10_000  # a distribution is known well enough then
 SPEC_FILE, CONTRACT_FILE = "project.json", "contract.json"
 MODEL_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
@@ -83,7 +85,7 @@ def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
         version = champion[0]
         judgement = judgement.without_gate("champion")
     else:
-        version = register(desk, accepted, training, judgement, curve, known)
+        version = register(desk, accepted, training, judgement, curve, known, holdout)
     figures = desk.project.spec.benefit
     earned = None if figures is None else business_case(figures, measured_error(desk.project.spec.task, judgement))
     evidence = {
@@ -195,6 +197,7 @@ def register(
     judgement: Judgement,
     curve: LearningCurve | None,
     known: pd.DataFrame,
+    holdout: Dataset,
 ) -> ModelVersion:
     """Note the run with everything needed to repeat it, and register its model as a version."""
     from flows.charts import draw_charts  # loads Matplotlib, in a thread while the model was trained
@@ -211,7 +214,9 @@ def register(
                 run_id, folder / "model", inputs=desk.project.input_contract, requirements=model_requirements()
             )
             draw_charts(folder / "run", training, judgement, curve)
-            known.to_parquet(folder / "run" / "reference.parquet", index=False)
+            known.to_parquet(folder / "run" / REFERENCE_FILE, index=False)
+            step = -(-len(holdout) // COMPARED_MOST_ROWS)
+            holdout.features.iloc[::step].to_parquet(folder / "run" / HOLDOUT_FILE, index=False)
             (folder / "run" / SPEC_FILE).write_text(desk.project.spec.model_dump_json(indent=2), encoding="utf-8")
             (folder / "run" / CONTRACT_FILE).write_text(desk.project.contract.model_dump_json(indent=2), encoding="utf-8")
             desk.tracker.log_file(run_id, folder / "run", "run")

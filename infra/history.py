@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, func, insert, select, text
 
 from infra.databases import Database
 from leitstand.errors import StateError
@@ -119,6 +119,18 @@ class History:
             else:
                 stack.append(entry.to_version)
         return stack
+
+    def current(self) -> dict[str, int]:
+        """Return the champion of every project that has one."""
+        newest = (
+            select(_promotions.c.project, func.max(_promotions.c.number).label("number"))
+            .group_by(_promotions.c.project)
+            .subquery()
+        )
+        last = (_promotions.c.project == newest.c.project) & (_promotions.c.number == newest.c.number)
+        with self._database.reading() as connection:
+            rows = connection.execute(select(_promotions.c.project, _promotions.c.to_version).join(newest, last))
+            return {project: version for project, version in rows}
 
     def verify(self, project: str) -> int:
         """Return the number of entries, every one of them unchanged and in its place.

@@ -21,6 +21,8 @@ from mlflow.exceptions import MlflowException
 from infra.history import History, Kind, Promotion
 from infra.locks import hold
 from infra.mlflow_client import is_missing, local_folder, mlflow_errors, open_client
+from infra.publishing import publish
+from infra.releases import Release, Releases
 from infra.settings import Settings
 from infra.tracking import MODEL_TAG, Tracker
 from leitstand.errors import ModelError, StateError, TamperedModel, UnknownName
@@ -64,6 +66,7 @@ class Registry:
         self._settings = settings
         self._tracker = Tracker(settings)
         self._history = History(settings.database("history"))
+        self._releases = Releases(settings)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -72,6 +75,7 @@ class Registry:
     def close(self) -> None:
         """Close the connections to the history."""
         self._history.close()
+        self._releases.close()
 
     def register(self, project: str, run_id: str, sha256: str, tags: Mapping[str, str]) -> ModelVersion:
         """Make the model that ``Tracker.log_model`` stored for the run a version of the project; the same run and hash again changes nothing.
@@ -223,13 +227,36 @@ class Registry:
                 fetched.replace(kept) if fetched != Path(fresh) else shutil.copytree(fresh, kept)
         return kept
 
+    def publish(self, version: ModelVersion) -> Path:
+        """Return the release folder of a version, made where it is missing.
+
+        Raises
+        ------
+        TamperedModel
+            If the files are not the registered ones.
+        StateError
+            If MLflow cannot be reached, or the disk cannot be written.
+        """
+        folder = self._releases.folder(version.project, version.version)
+        with mlflow_errors(self._settings):
+            release = Release(
+                project=version.project,
+                version=version.version,
+                run_id=version.run_id,
+                sha256=version.sha256,
+                data_version=version.data_version,
+                created=version.created,
+                metrics=dict(self._tracker.run(version.run_id).metrics),
+            )
+            publish(release, self.model_folder(version), self._tracker, folder)
+        return folder
+
     def _enthrone(
         self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None
     ) -> Promotion:
         with self._locked(project), mlflow_errors(self._settings):
             self._history.verify(project)
-            version = self.version(project, number)
-            self._check_stored(version.location, version.sha256)
+            self.publish(self.version(project, number))
             entry = self._history.append(project, kind, number, who=who, why=why, evidence=evidence)
             self._client.set_registered_model_alias(project, CHAMPION, str(number))
             return entry

@@ -109,6 +109,11 @@ class Tracker:
         with mlflow_errors(self._settings):
             return Path(self._client.download_artifacts(run_id, artifact_path, str(folder)))
 
+    def artifacts(self, run_id: str, folder: str) -> set[str]:
+        """Return the paths of the run's artifacts in one folder; empty where there is none."""
+        with mlflow_errors(self._settings):
+            return {str(file.path) for file in self._client.list_artifacts(run_id, folder)}
+
     def log_model(self, run_id: str, folder: Path, *, inputs: Contract, requirements: Sequence[str]) -> str:
         """Store the model that ``leitstand.model_file.save_model`` wrote into ``folder`` and return its MLflow id.
 
