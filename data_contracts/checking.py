@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,21 +20,30 @@ from leitstand.texts import Language
 ROW, REASON = "_row", "_reason"
 
 
-def check(frame: pd.DataFrame, contract: Contract, *, now: datetime | None = None, language: Language = "en") -> CheckResult:
+def check(
+    frame: pd.DataFrame,
+    contract: Contract,
+    *,
+    others: Collection[str] = (),
+    now: datetime | None = None,
+    language: Language = "en",
+) -> CheckResult:
     """Check every row against the contract.
 
     Parameters
     ----------
     frame : as read; texts are turned into the contract's types first, and what cannot be is a broken rule too
+    others : columns that may stand beside the contract's and are left out, such as the target in rows that are to be predicted
     now : what freshness is measured against; UTC where it has no zone
     language : of the reasons beside quarantined rows
 
     Raises
     ------
     ContractBroken
-        If a column of the contract is missing; says which column it may have become.
+        If a column of the contract is missing, and which column it may have become; or if the data have a column that the contract does
+        not know, unless it says to ignore such.
     """
-    _require_columns([str(name) for name in frame.columns], contract)
+    extra = _compare_columns([str(name) for name in frame.columns], contract, others)
     raw = frame.copy(deep=False)
     raw.index = pd.RangeIndex(len(raw))
     typed, broken = parse(raw, contract)
@@ -55,22 +64,27 @@ def check(frame: pd.DataFrame, contract: Contract, *, now: datetime | None = Non
         broken=tuple(_told(item, raw, typed) for item in broken),
         rows=len(raw),
         expectations=expectations + len(contract.columns) + len(files),  # every column's type is a rule too
-        extra=tuple(str(name) for name in frame.columns if name not in contract.names),
+        extra=extra,
     )
 
 
-def _require_columns(present: Sequence[str], contract: Contract) -> None:
+def _compare_columns(present: Sequence[str], contract: Contract, others: Collection[str]) -> tuple[str, ...]:
+    """Return the columns to ignore, when those of the data are the contract's."""
     if twice := sorted({name for name in present if present.count(name) > 1}):
         raise ContractBroken("contracts.duplicate_columns", path=contract.id, names=", ".join(twice[:5]))
     missing = [name for name in contract.names if name not in present]
+    known = {*contract.names, *others, ROW, REASON}  # the last two when somebody mended quarantined rows and hands them in again
+    extra = [name for name in present if name not in known]
+    if not missing and (not extra or contract.extra_columns == "ignore"):
+        return tuple(extra)
+    told = {"contract": contract.id, "extra": ", ".join(extra[:20]) or "–"}
     if not missing:
-        return
-    extra = [name for name in present if name not in contract.names]
+        raise ContractBroken("contracts.columns_extra", count=len(extra), **told)
     renamed = [f"{name} → {close}?" for name in missing if (close := _closest(name, extra))]
     key = "contracts.columns_renamed" if renamed else "contracts.columns_missing"
     raise ContractBroken(
         key,
-        contract=contract.id,
+        **told,
         count=len(missing),
         names=", ".join(missing[:20]),
         close=", ".join(renamed),
@@ -102,7 +116,7 @@ def _quarantine(raw: pd.DataFrame, broken: Sequence[Broken], language: Language)
         what = f"{item.column}: {reason(item.rule, item.expected, language)}"
         reasons[item.rows] = [f"{before}; {what}" if before else what for before in reasons[item.rows]]
     good = reasons == ""
-    kept = raw[~good].drop(columns=[ROW, REASON], errors="ignore")  # there when somebody mended such rows and hands them in again
+    kept = raw[~good].drop(columns=[ROW, REASON], errors="ignore")
     kept.insert(0, ROW, np.flatnonzero(~good) + 1)
     kept.insert(1, REASON, reasons[~good])
     return kept.reset_index(drop=True), good

@@ -22,7 +22,7 @@ NUMBERS = ("integer", "number")
 HOURS = {"m": 1 / 60, "min": 1 / 60, "h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24}
 OPTIONS = {"minimum": NUMBERS, "maximum": NUMBERS, "pattern": ("string", "file"), "maxLength": ("string", "file")}
 COLUMN_PROPERTIES = ("unit", "descriptionDe", "mediaType", "maxBytes", "guesses")
-CONTRACT_PROPERTIES = ("onBroken", "maxQuarantineShare", "timeColumn")
+CONTRACT_PROPERTIES = ("onBroken", "maxQuarantineShare", "extraColumns", "timeColumn")
 
 
 def find_contract(file_name: str, roots: Sequence[Path]) -> Path:
@@ -101,6 +101,7 @@ def _contract(document: OpenDataContractStandard) -> Contract:
         "time_column": custom.get("timeColumn"),
         "on_broken": custom.get("onBroken"),
         "max_quarantine_share": custom.get("maxQuarantineShare"),
+        "extra_columns": custom.get("extraColumns"),
     }
     return Contract.model_validate({key: value for key, value in given.items() if value is not None})
 

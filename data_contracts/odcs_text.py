@@ -45,7 +45,11 @@ def write_atomically(content: str, path: Path) -> None:
 
 
 def _document(contract: Contract) -> dict[str, Any]:
-    custom: dict[str, Any] = {"onBroken": contract.on_broken, "maxQuarantineShare": contract.max_quarantine_share}
+    custom: dict[str, Any] = {
+        "onBroken": contract.on_broken,
+        "maxQuarantineShare": contract.max_quarantine_share,
+        "extraColumns": contract.extra_columns,
+    }
     if contract.time_column is not None:
         custom["timeColumn"] = contract.time_column
     document: dict[str, Any] = {

@@ -25,7 +25,7 @@ class CheckResult:
     broken : every broken rule, the most frequent first
     rows : how many rows were checked
     expectations : how many rules were checked
-    extra : columns that the data have and the contract has not; they are left out
+    extra : columns that the contract does not know and says to ignore; they are left out
     """
 
     contract: Contract
@@ -47,11 +47,9 @@ class CheckResult:
         Raises
         ------
         ContractBroken
-            If a rule is broken or a column unknown and the contract says stop, a rule of the whole table is broken, more rows are bad than
-            the contract bears, or no row is left.
+            If a rule is broken and the contract says stop, a rule of the whole table is broken, more rows are bad than the contract bears,
+            or no row is left.
         """
-        if self.extra and self.contract.on_broken == "stop":
-            raise ContractBroken("contracts.columns_extra", contract=self.contract.id, names=", ".join(self.extra[:20]))
         if self.passed:
             return
         told = [rule.describe(language) for rule in self.broken[:MOST_EXAMPLES]]

@@ -89,6 +89,7 @@ class Contract(Frozen):
     time_column : the column that freshness and order are read from
     on_broken : ``quarantine`` lets the good rows in and keeps the bad ones apart, ``stop`` lets nothing in
     max_quarantine_share : 0 to 1; with more bad rows than this the run stops even under ``quarantine``
+    extra_columns : what happens to columns that are not listed here: ``refuse`` lets nothing in, ``ignore`` leaves them out
     """
 
     id: str
@@ -99,6 +100,7 @@ class Contract(Frozen):
     time_column: str | None = None
     on_broken: Literal["quarantine", "stop"] = "quarantine"
     max_quarantine_share: float = Field(default=0.1, ge=0, le=1)
+    extra_columns: Literal["refuse", "ignore"] = "refuse"
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -49,7 +49,7 @@ def predict(
     champion = require_champion(desk)
     tables = {name: read(desk, source) for name, source in desk.project.spec.data.sources.items()}
     frame = desk.project.prepare(tables)
-    result = check(frame, desk.project.input_contract)
+    result = check(frame, desk.project.input_contract, others=desk.project.contract.names)
     kept = save_quarantine(result, now.folder("quarantine", project))
     result.raise_if_stopped(now.language)
     made = predict_file(desk.project, desk.registry.fetch(champion), champion, result.accepted, output, desk.log if log else None)

@@ -53,4 +53,5 @@ def contracts(draw: st.DrawFn) -> Contract:
         time_column=draw(optional(st.sampled_from(names))),
         on_broken=draw(st.sampled_from(["quarantine", "stop"])),
         max_quarantine_share=draw(st.floats(0, 1)),
+        extra_columns=draw(st.sampled_from(["refuse", "ignore"])),
     )

@@ -69,7 +69,9 @@ def test_good_data_pass_and_come_out_typed():
 
 def test_row_is_kept_apart_with_all_its_reasons_and_as_it_came():
     made = contract(
-        Column(name="speed", type="number", maximum=50, unit="mm/s"), Column(name="kind", type="string", allowed=("A",))
+        Column(name="speed", type="number", maximum=50, unit="mm/s"),
+        Column(name="kind", type="string", allowed=("A",)),
+        extra_columns="ignore",
     )
     frame = pd.DataFrame({"kind": ["A", "B", "A"], "speed": ["1,5", "71,2", "x"], "note": ["", "hot", ""]})
     result = check(frame, made)
@@ -99,15 +101,38 @@ def test_key_of_several_columns_may_repeat_in_each_but_not_in_all():
     assert result.quarantined["_row"].tolist() == [1, 3, 4, 5]
 
 
-def test_extra_column_is_a_note_and_no_error():
-    result = check(pd.DataFrame({"x": [1], "y": [2]}), only(type="integer"))
+def test_extra_column_is_refused_and_named_with_what_to_do():
+    with pytest.raises(
+        ContractBroken, match=r"1 columns that the contract press\.v1 does not know: y\. Leave .* extraColumns"
+    ) as caught:
+        check(pd.DataFrame({"x": [1], "y": [2]}), only(type="integer"))
+    assert "1 Spalten, die der Vertrag press.v1 nicht kennt: y" in caught.value.render("de")
+
+
+@pytest.mark.parametrize("on_broken", ["quarantine", "stop"])
+def test_extra_column_is_left_out_where_the_contract_says_ignore(on_broken):
+    made = only(type="integer").model_copy(update={"extra_columns": "ignore", "on_broken": on_broken})
+    result = check(pd.DataFrame({"x": [1], "y": [2]}), made)
+    result.raise_if_stopped()
     assert result.passed
     assert result.extra == ("y",)
     assert list(result.accepted.columns) == ["x"]
 
 
-def test_missing_column_says_which_are_there():
-    with pytest.raises(ContractBroken, match=r"expects 1 columns that the data do not have: x\. Found: foo"):
+def test_column_that_may_stand_beside_is_left_out_and_no_extra():
+    result = check(pd.DataFrame({"x": [1], "target": [2]}), only(type="integer"), others=["x", "target"])
+    assert (result.extra, list(result.accepted.columns)) == ((), ["x"])
+    with pytest.raises(ContractBroken, match=r"does not know: y\. "):
+        check(pd.DataFrame({"x": [1], "target": [2], "y": [3]}), only(type="integer"), others=["x", "target"])
+
+
+def test_mended_rows_may_keep_the_columns_of_the_quarantine():
+    bad = check(pd.DataFrame({"x": ["a", "1"]}), only(type="integer")).quarantined
+    assert check(bad.assign(x="2"), only(type="integer")).passed
+
+
+def test_missing_column_says_which_are_there_and_which_are_unknown():
+    with pytest.raises(ContractBroken, match=r"expects 1 columns that the data do not have: x\. Found: foo\. Unknown .*: foo\."):
         check(pd.DataFrame({"foo": [1]}), only(type="integer"))
 
 

@@ -62,6 +62,7 @@ def rich() -> Contract:
         time_column="at",
         on_broken="stop",
         max_quarantine_share=0.02,
+        extra_columns="ignore",
     )
 
 
@@ -183,6 +184,11 @@ def test_freshness_in_days_is_read_as_hours(tmp_path):
             "id: press",
             "id: press\ncustomProperties: [{property: timeColumn, value: at}]",
             r"time column 'at' is not among the columns",
+        ),
+        (
+            "id: press",
+            "id: press\ncustomProperties: [{property: extraColumns, value: drop}]",
+            r"extra_columns: Input should be 'refuse' or 'ignore' \(found 'drop'\)",
         ),
         ("id: press", "id: [press]", r"id: Input should be a valid string"),
     ],

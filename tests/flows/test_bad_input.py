@@ -6,6 +6,7 @@ import re
 import socket
 import sqlite3
 import subprocess
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,7 @@ from workshop import Outcome, Workshop, parts
 
 from data_contracts.odcs import read_contract, write_contract
 from infra.locks import project_lock
+from infra.prediction_log import PredictionLog
 from infra.settings import load_settings
 
 pytestmark = pytest.mark.slow
@@ -127,6 +129,10 @@ REFUSED: dict[str, tuple[pd.DataFrame, tuple[str, ...]]] = {
         parts().rename(columns={"pressure": "Pressure [bar]"}),
         ("do not have: pressure", "pressure → Pressure [bar]?", "Rename"),
     ),
+    "extra column": (
+        parts().assign(humidity=40),
+        ("1 columns that the contract parts does not know: humidity", "Leave them out", "data.drop", "extraColumns to ignore"),
+    ),
     "wrong types": (
         with_values("pressure", "much"),
         ("60 of 240 rows", "'pressure'", "not of type number", "much", "Fix the export"),
@@ -176,20 +182,62 @@ def test_errors_speak_german_too(own_parts: Workshop) -> None:
     assert "Fehler: Der Vertrag parts erwartet 1 Spalten, die in den Daten fehlen: pressure" in made.told
 
 
-def test_an_extra_column_is_left_out_and_said(own_parts: Workshop) -> None:
-    file = own_parts.table("next.csv", parts().assign(humidity=40))
-    told = own_parts("contract", "check", "parts", "--data", file)
-    assert told.code == 0
-    assert "humidity" in told.told
-    document = own_parts("contract", "check", "parts", "--data", file, "--json").document
-    assert document["extra"] == ["humidity"]
+EVERY_CHECK = {
+    "contract check": ("contract", "check", "parts"),
+    "run": ("run", "parts", "--no-service"),
+    "train": ("train", "parts"),
+    "predict": ("predict", "parts", "--output", "answers.csv"),
+}
 
 
-def test_an_extra_column_stops_where_the_contract_says_stop(own_parts: Workshop) -> None:
+@pytest.mark.parametrize("command", EVERY_CHECK)
+def test_an_extra_column_is_refused_before_anything_is_kept(
+    own_parts: Workshop, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own_parts.work)
+    before = own_parts.state("parts")
+    file = own_parts.table("next.csv", with_values("pressure", 4e9, rows=5).assign(humidity=40))
+    assert_refused(own_parts(*EVERY_CHECK[command], "--data", file), 1, "the contract parts does not know: humidity")
+    assert own_parts.state("parts") == before
+    settings = load_settings(home=own_parts.home, workspace=own_parts.work, database_url=None)
+    assert PredictionLog(settings.database("predictions")).read("parts").empty
+    assert not (own_parts.work / "answers.csv").exists()
+    assert list(own_parts.home.glob("quarantine/parts/*")) == []
+
+
+@pytest.mark.parametrize("command", EVERY_CHECK)
+def test_an_extra_column_is_left_out_where_the_contract_says_ignore(
+    own_parts: Workshop, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own_parts.work)
     contract = own_parts.work / "data_contracts" / "parts.odcs.yaml"
-    write_contract(read_contract(contract).model_copy(update={"on_broken": "stop"}), contract)
+    write_contract(read_contract(contract).model_copy(update={"extra_columns": "ignore"}), contract)
     file = own_parts.table("next.csv", parts().assign(humidity=40))
-    assert_refused(own_parts("run", "parts", "--data", file), 1, "humidity", "stop", "parts")
+    document = own_parts.done(*EVERY_CHECK[command], "--data", file, "--json").document
+    if command != "predict":
+        assert document.get("data", document)["extra"] == ["humidity"]
+    assert "humidity" in own_parts.done("contract", "check", "parts", "--data", file).told
+
+
+def test_the_target_is_no_extra_column_of_rows_to_predict(own_parts: Workshop) -> None:
+    answers = own_parts.work / "answers.csv"
+    for frame in (parts(), parts().drop(columns="quality"), parts().drop(columns=["quality", "part_id"])):
+        own_parts.done("predict", "parts", "--data", own_parts.table("next.csv", frame), "--output", answers)
+        assert len(pd.read_csv(answers)) == 240
+
+
+def test_columns_that_prepare_leaves_over_are_refused_by_name(own_parts: Workshop) -> None:
+    model = own_parts.work / "projects" / "parts" / "model.py"
+    join = """
+    def prepare(tables, parameters):
+        return tables["parts"].merge(tables["climate"], on="material", suffixes=("", "_climate"))
+    """
+    model.write_text(model.read_text(encoding="utf-8") + textwrap.dedent(join), encoding="utf-8")
+    own_parts.table("climate.csv", pd.DataFrame({"material": ["PE", "PP", "ABS"], "note": "dry", "humidity": [40, 50, 60]}))
+    sources = {"parts": {"file": "parts.csv"}, "climate": {"file": "climate.csv"}}
+    own_parts.edit("parts", data={"sources": sources})
+    words = ("2 columns that the contract parts does not know: note_climate, humidity.", "prepare of model.py")
+    assert_refused(own_parts("run", "parts", "--no-service"), 1, *words)
 
 
 def test_a_few_bad_rows_go_to_quarantine_with_the_reason(own_parts: Workshop) -> None:
