@@ -1,0 +1,242 @@
+"""The compiled form of a model: what the service answers with, where it was shown to answer as the original does.
+
+Of libraries it needs ONNX Runtime and numpy only. ``serving.compiling`` makes it. A folder of two files: ``model.onnx``, a graph over one matrix
+of float64, and ``compiled.json``, which says what stands in its columns and how the comparison with the original ended.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import onnxruntime
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from leitstand.contract import Scalar
+from leitstand.errors import DataError, ModelError, TamperedModel
+from leitstand.texts import Language, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Table = pd.DataFrame | Mapping[str, Any] | np.ndarray
+
+GRAPH_FILE, NOTE_FILE = "model.onnx", "compiled.json"
+ROWS_AT_ONCE = 256  # bounds what a kernel machine of thousands of vectors holds at a time; more rows are not answered faster
+MISSING, UNKNOWN, FIRST_VALUE = 0.0, 1.0, 2.0  # how a text stands in the matrix: the last is the first of ``Input.values``
+DATE_PARTS = 4
+ERRORS_ONLY = 3
+
+
+class Input(BaseModel):
+    """One column of the model's inputs.
+
+    Parameters
+    ----------
+    values : of a text, those that the model knows
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["number", "text", "date"]
+    values: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many columns of the matrix it takes."""
+        return DATE_PARTS if self.kind == "date" else 1
+
+
+class Compilation(BaseModel):
+    """How compiling a model ended.
+
+    Parameters
+    ----------
+    model_sha256 : of the original, as the registry noted it
+    onnx_sha256 : of the graph; empty where there is none
+    used : whether the service may answer with it
+    reason : it answers alike (``matches``) or not (``differs``), cannot be written as a graph (``unsupported``), there were no rows to
+        compare (``unproven``)
+    detail : what cannot be written as a graph
+    rows : that were compared
+    worst : the largest difference found. Of probabilities; of numbers by the larger of 1 and the number; of anomaly scores by the larger of
+        score and threshold
+    flipped : rows with another class, or on the other side of the threshold
+    inputs : in the order of the model's features
+    output : what the graph answers with
+    classes : in the order of the probabilities
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_sha256: str
+    onnx_sha256: str = ""
+    used: bool
+    reason: Literal["matches", "differs", "unsupported", "unproven"]
+    detail: str = ""
+    rows: int = 0
+    worst: float | None = None
+    flipped: int = 0
+    inputs: tuple[Input, ...] = ()
+    output: Literal["probabilities", "value", "score"] = "value"
+    classes: tuple[Scalar, ...] = ()
+
+    def say(self, language: Language) -> str:
+        """Return in one sentence whether the compiled form is used, and why not."""
+        worst = "–" if self.worst is None else f"{self.worst:.1g}"
+        values = {"rows": self.rows, "worst": worst, "flipped": self.flipped, "detail": self.detail}
+        return text(f"compiling.{self.reason}", language, **values)
+
+
+class CompiledEstimator:
+    """A model that answers as scikit-learn's would; safe to use from several threads.
+
+    Every method takes a frame or mapping of columns, or a float64 array of shape (n, k) in the order of ``Compilation.inputs`` where all of
+    them are numbers (an array costs least).
+
+    Parameters
+    ----------
+    graph : content of ``model.onnx``
+    threads : that work on one call; with one, calls from several threads do not get into each other's way
+    """
+
+    def __init__(self, graph: bytes, compilation: Compilation, threads: int = 1) -> None:
+        self.compilation = compilation
+        self.classes_ = np.asarray(compilation.classes)
+        self._names = [column.name for column in compilation.inputs]
+        self._numbers = all(column.kind == "number" for column in compilation.inputs)
+        self._codes = {column.name: _codes(column) for column in compilation.inputs if column.kind == "text"}
+        self._session = _session(graph, threads)
+
+    def predict_proba(self, X: "Table") -> np.ndarray:
+        """Return shape (n, classes)."""
+        return self._answer(X, "probabilities")
+
+    def predict(self, X: "Table") -> np.ndarray:
+        """Return shape (n,): the classes or the numbers."""
+        if self.compilation.output == "probabilities":
+            classes: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+            return classes
+        return self._answer(X, "value")[:, 0]
+
+    def score_samples(self, X: "Table") -> np.ndarray:
+        """Return shape (n,): the lower, the more anomalous."""
+        return self._answer(X, "score")[:, 0]
+
+    def matrix(self, X: "Table") -> np.ndarray:
+        """Return what the graph sees, shape (n, k) of float64: numbers as they are, texts as codes, dates as four parts.
+
+        Raises
+        ------
+        ValueError
+            If an array has another number of columns than the model, or the model takes not only numbers.
+        """
+        if isinstance(X, np.ndarray):
+            if not self._numbers or X.ndim != 2 or X.shape[1] != len(self._names):
+                raise ValueError(f"an array must be of shape (n, {len(self._names)}) and the model's inputs numbers only")
+            return X
+        if self._numbers and not isinstance(X, Mapping):
+            numbers: np.ndarray = X[self._names].to_numpy(dtype=np.float64)
+            return numbers
+        return np.column_stack([self._column(column, X[column.name]) for column in self.compilation.inputs])
+
+    def _column(self, column: Input, values: Any) -> np.ndarray:
+        if column.kind == "text":
+            codes = self._codes[column.name]
+            return np.array([codes.get(value, UNKNOWN) if value == value else MISSING for value in values])
+        return date_parts(values) if column.kind == "date" else np.asarray(values, dtype=np.float64)
+
+    def _answer(self, X: "Table", output: str) -> np.ndarray:
+        if self.compilation.output != output:
+            raise AttributeError(f"the model answers with {self.compilation.output}, not with {output}")
+        matrix = self.matrix(X)
+        if len(matrix) <= ROWS_AT_ONCE:
+            answer = self._run(matrix)
+        else:
+            starts = range(0, len(matrix), ROWS_AT_ONCE)
+            answer = np.concatenate([self._run(matrix[start : start + ROWS_AT_ONCE]) for start in starts])
+        if np.isnan(answer).any():  # scikit-learn refuses such rows before it computes
+            raise DataError("compiling.no_answer")
+        return answer
+
+    def _run(self, matrix: np.ndarray) -> np.ndarray:
+        answer: np.ndarray = self._session.run(None, {"X": np.ascontiguousarray(matrix, dtype=np.float64)})[0]
+        return answer
+
+
+def load_compiled(folder: Path, model_sha256: str, threads: int = 1) -> CompiledEstimator | None:
+    """Return the compiled form in ``folder``; None where there is none, or it does not answer as the original does.
+
+    Parameters
+    ----------
+    model_sha256 : of the original that it has to have been made from
+    threads : see ``CompiledEstimator``
+
+    Raises
+    ------
+    TamperedModel
+        If the graph is missing or not the one that was compared with the original, or was made from another model.
+    ModelError
+        If ``compiled.json`` cannot be read.
+    """
+    compilation = read_compilation(folder)
+    if compilation is None or not compilation.used:
+        return None
+    path = folder / GRAPH_FILE
+    if not hmac.compare_digest(compilation.model_sha256, model_sha256):
+        found = compilation.model_sha256
+        raise TamperedModel("compiling.other_model", path=folder, expected=model_sha256[:12], found=found[:12])
+    try:
+        graph = path.read_bytes()
+    except FileNotFoundError as error:
+        raise TamperedModel("errors.model_file_missing", path=path) from error
+    found = hashlib.sha256(graph).hexdigest()
+    if not hmac.compare_digest(found, compilation.onnx_sha256):
+        raise TamperedModel("compiling.graph_hash", path=path, expected=compilation.onnx_sha256[:12], found=found[:12])
+    return CompiledEstimator(graph, compilation, threads)
+
+
+def read_compilation(folder: Path) -> Compilation | None:
+    """Return how compiling into ``folder`` ended; None where it was not tried.
+
+    Raises
+    ------
+    ModelError
+        If the note cannot be read.
+    """
+    path = folder / NOTE_FILE
+    try:
+        return Compilation.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise ModelError("compiling.note_broken", path=path) from error
+
+
+def date_parts(values: Any) -> np.ndarray:
+    """Return shape (n, 4): what ``leitstand.estimators.DateParts`` makes of one column of dates, without pandas."""
+    when = np.asarray(values, dtype="datetime64[ns]")
+    day = when.astype("datetime64[D]")
+    time = (when - day).astype(np.int64)
+    days = when.astype(np.int64) / 1e9 / 86400
+    weekday = (day.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    hour = time // 3_600_000_000_000 + time // 60_000_000_000 % 60 / 60
+    yearday = (day - when.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
+    return np.where(np.isnat(when)[:, None], np.nan, np.column_stack([days, weekday, hour, yearday]))
+
+
+def _codes(column: Input) -> dict[str | None, float]:
+    codes: dict[str | None, float] = {value: FIRST_VALUE + place for place, value in enumerate(column.values)}
+    return {**codes, None: MISSING}
+
+
+def _session(graph: bytes, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # an arena would keep what one large request took
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
