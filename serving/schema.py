@@ -2,29 +2,30 @@
 
 A request is refused as a whole when one value breaks the contract: an answer to a row that nobody may trust is worth less than none.
 Numbers are JSON numbers (never texts or booleans) and finite; dates are texts in ISO 8601 or German form; files are base64 texts.
+The JSON schema says the same: what it lets through is taken, and what it refuses is refused.
 """
 
-import base64
 import binascii
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, NotRequired
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, create_model, with_config
+from pydantic.config import JsonDict
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from leitstand.contract import Column, Contract, Scalar
 from leitstand.project import Project
 from leitstand.texts import Language, text
+from serving.times import DATE_PATTERN, TIMESTAMP_PATTERN, parse_time
 
 EXACT = 2**53  # integers beyond this are not exact as float64, which is what a model sees
-FIRST_YEAR, LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds since 1970 reach
 CLOSED = ConfigDict(extra="forbid")
-GERMAN_DATES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+NO_NUL: JsonDict = {"pattern": "\\u0000"}  # PostgreSQL has no text with NUL
 Row = Mapping[str, Any]
 
 
@@ -56,7 +57,8 @@ def predict_model(project: Project, language: Language = "en") -> type[BaseModel
 def feedback_model(project: Project, language: Language = "en") -> type[BaseModel]:
     """Return the model of ``{"labels": [{"id": ..., "value": ...}]}``; a value is one of the contract's target column."""
     target = project.contract.column(project.spec.data.target)
-    known = Annotated[str, Field(strict=True, min_length=1, max_length=64), AfterValidator(_without_nul)]
+    rule = Field(strict=True, min_length=1, max_length=64, json_schema_extra={"not": NO_NUL})
+    known = Annotated[str, rule, AfterValidator(_without_nul)]
     label = create_model("Label", __config__=CLOSED, id=(known, ...), value=(_value(target, language), ...))
     labels = Annotated[list[label], Field(min_length=1, max_length=project.spec.serving.max_rows)]
     return create_model("FeedbackRequest", __config__=CLOSED, labels=(labels, ...))
@@ -70,29 +72,6 @@ def to_frame(rows: Sequence[Row], contract: Contract) -> pd.DataFrame:
 def example(contract: Contract) -> dict[str, Scalar | None]:
     """Return one row that shows the form of a request; it makes no claim to be typical."""
     return {column.name: _example(column) for column in contract.columns}
-
-
-def parse_time(value: str) -> datetime:
-    """Return a date or time in ISO 8601 or German form (``31.01.2026 14:30``) as a naive datetime in UTC.
-
-    Raises
-    ------
-    ValueError
-        If the text is neither, or lies outside the years 1678 to 2261.
-    """
-    moment = _first_that_parses(value)
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"not in the years {FIRST_YEAR} to {LAST_YEAR}")
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _first_that_parses(value: str) -> datetime:
-    for form in GERMAN_DATES:
-        try:
-            return datetime.strptime(value, form)
-        except ValueError:
-            continue
-    return datetime.fromisoformat(value)
 
 
 def _cell(column: Column, language: Language) -> Any:
@@ -112,7 +91,7 @@ def _value(column: Column, language: Language) -> Any:
     if described and column.unit:
         described = f"{described} [{column.unit}]"
     if column.allowed:
-        checks.append(AfterValidator(_one_of(column.allowed)))
+        checks.insert(0, AfterValidator(_one_of(column.allowed)))  # before a text becomes a date
     rule = Field(strict=True, description=described, json_schema_extra=extra or None, **rules)
     annotated: Any = Annotated[(kind, rule, *checks)]
     return annotated
@@ -143,6 +122,7 @@ def _boolean(column: Column, extra: dict[str, Any]) -> Parts:
 def _string(column: Column, extra: dict[str, Any]) -> Parts:
     rules: dict[str, Any] = {} if column.max_length is None else {"max_length": column.max_length}
     checks: list[Any] = [AfterValidator(_without_nul)]
+    extra["not"] = NO_NUL
     if column.pattern is not None:
         whole = f"^(?:{column.pattern})$"
         if _runs_in_linear_time(whole):
@@ -154,21 +134,26 @@ def _string(column: Column, extra: dict[str, Any]) -> Parts:
 
 
 def _date(column: Column, extra: dict[str, Any]) -> Parts:
-    extra["format"] = "date"
-    return str, {"max_length": 40}, [AfterValidator(_whole_day)]
+    extra["examples"] = ["2026-01-31", "31.01.2026"]
+    return str, {"pattern": DATE_PATTERN}, [AfterValidator(parse_time)]
 
 
 def _timestamp(column: Column, extra: dict[str, Any]) -> Parts:
-    extra["format"] = "date-time"
-    return str, {"max_length": 40}, [AfterValidator(parse_time)]
+    extra["examples"] = ["2026-01-31T14:30:00Z", "31.01.2026 14:30"]
+    return str, {"pattern": TIMESTAMP_PATTERN}, [AfterValidator(parse_time)]
 
 
 def _file(column: Column, extra: dict[str, Any]) -> Parts:
-    extra["contentEncoding"] = "base64"
+    extra |= {"contentEncoding": "base64", "pattern": BASE64}
     if column.media_type:
         extra["contentMediaType"] = column.media_type
-    rules = {} if column.max_bytes is None else {"max_length": 4 * math.ceil(column.max_bytes / 3)}
-    return str, rules, [AfterValidator(_decoded(column.max_bytes))]
+    most = column.max_bytes
+    if most is None:
+        return str, {}, [AfterValidator(_decoded(None))]
+    longest = 4 * math.ceil(most / 3)
+    if most % 3:  # the last four characters may hold three bytes, which would be too many
+        extra["anyOf"] = [{"maxLength": longest - 4}, {"pattern": "==$" if most % 3 == 1 else "=$"}]
+    return str, {"max_length": longest}, [AfterValidator(_decoded(most))]
 
 
 _TYPES: dict[str, Callable[[Column, dict[str, Any]], Parts]] = {
@@ -189,15 +174,8 @@ def _integral(value: Any) -> Any:
 
 def _without_nul(value: str) -> str:
     if "\x00" in value:
-        raise ValueError("NUL character")  # PostgreSQL has no text with NUL
+        raise ValueError("NUL character")
     return value
-
-
-def _whole_day(value: str) -> datetime:
-    moment = parse_time(value)
-    if moment.time() != datetime.min.time():
-        raise ValueError("a date has no time of day")
-    return moment
 
 
 def _one_of(allowed: tuple[Scalar, ...]) -> Callable[[Any], Any]:
@@ -221,8 +199,8 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
 def _decoded(max_bytes: int | None) -> Callable[[str], bytes]:
     def check(value: str) -> bytes:
         try:
-            content = base64.b64decode(value, validate=True)
-        except binascii.Error as error:
+            content = binascii.a2b_base64(value, strict_mode=True)
+        except ValueError as error:
             raise ValueError("no base64") from error
         if max_bytes is not None and len(content) > max_bytes:
             raise ValueError("file too large")

@@ -1,36 +1,17 @@
 import base64
 import json
 from datetime import datetime
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from request_cases import JSON, VALUES, project
 
 from leitstand.conforming import conform
-from leitstand.contract import Bilingual, Column, Contract
+from leitstand.contract import Bilingual, Column
 from leitstand.project import Project
-from leitstand.spec import ProjectSpec
 from serving.schema import example, feedback_model, parse_time, predict_model, to_frame
-
-TARGET = Column(name="target", type="number", maximum=9)
-
-
-def project(*columns: Column, target: Column = TARGET, **sections: object) -> Project:
-    spec = ProjectSpec.model_validate(
-        {
-            "project": "demo",
-            "title": {"de": "Probe", "en": "Demo"},
-            "task": "regression",
-            "owner": {"name": "Ada"},
-            "key_figure": {"name": {"de": "Fehler", "en": "Errors"}, "unit": "%"},
-            "data": {"sources": {"main": {"file": "x.csv"}}, "target": target.name, **sections.pop("data", {})},
-            **sections,
-        }
-    )
-    return Project(spec, Contract(id="demo", table="demo", columns=(*columns, target)), Path("demo"), ModuleType("demo"))
 
 
 def rows(case: Project, body: object) -> list[dict[str, object]]:
@@ -195,26 +176,6 @@ def columns() -> st.SearchStrategy[Column]:
     kinds = st.sampled_from(["integer", "number", "string", "boolean", "date", "timestamp", "file"])
     names = st.text(min_size=1, max_size=12).filter(lambda name: name != "target")
     return st.builds(Column, name=names, type=kinds, required=st.booleans())
-
-
-VALUES = {
-    "integer": st.integers(-(2**53), 2**53),
-    "number": st.floats(allow_nan=False, allow_infinity=False),
-    "string": st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"])),
-    "boolean": st.booleans(),
-    "date": st.dates(datetime(1700, 1, 1).date(), datetime(2200, 1, 1).date()).map(lambda day: day.isoformat()),
-    "timestamp": st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda moment: moment.isoformat()),
-    "file": st.binary(max_size=50).map(lambda content: base64.b64encode(content).decode()),
-}
-JSON = (
-    st.none()
-    | st.booleans()
-    | st.floats()
-    | st.integers()
-    | st.text()
-    | st.lists(st.integers())
-    | st.dictionaries(st.text(), st.integers())
-)
 
 
 @given(st.lists(columns(), min_size=1, max_size=5, unique_by=lambda column: column.name), st.data())
