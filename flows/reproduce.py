@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.practice_check import CONTRACT_FILE, SPEC_FILE, run_metrics
+from flows.registration import CONTRACT_FILE, SPEC_FILE, run_metrics
 from flows.stage import stage
 from flows.workspace import Desk
 from infra.code_version import code_version
 from leitstand.contract import Contract
-from leitstand.dataset import make_dataset
+from leitstand.dataset import make_dataset, training_and_holdout
 from leitstand.judging import judge
 from leitstand.project import Project
 from leitstand.spec import parse_spec
-from leitstand.split import holdout_mask, training_mask
 from leitstand.training import train
 
 TOLERANCE = 1e-9  # on the same platform; other processors may round sums differently
@@ -55,11 +54,9 @@ def reproduce(desk: Desk, run_id: str) -> Reproduction:
     """
     run = desk.tracker.run(run_id)
     project = project_then(desk, run_id)
-    spec = project.spec
     desk.report("M4", "fetch data")
     dataset = make_dataset(project, desk.snapshots.load(project.name, run.tags["data_version"]))
-    held = holdout_mask(spec.split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
-    training_part, holdout = dataset.take(training_mask(spec.split, held)), dataset.take(held)
+    training_part, holdout = training_and_holdout(dataset)
     training = train(training_part, run.tags["data_version"], False, lambda name: desk.report("M4", f"train {name}"))
     desk.report("M4", "judge")
     now = run_metrics(judge(training.model, training_part, holdout), training)

@@ -9,6 +9,7 @@ from leitstand.conforming import conform
 from leitstand.contract import Column
 from leitstand.errors import NotEnoughData
 from leitstand.project import Project
+from leitstand.split import holdout_mask, training_mask
 
 MOST_CLASSES = 100
 FEWEST_ROWS = 30  # below this a 20 % hold-out has under six rows and no interval says anything
@@ -90,6 +91,19 @@ def make_dataset(project: Project, accepted: pd.DataFrame) -> Dataset:
     dataset = whole.take(labelled)
     _require_classes(dataset)
     return dataset
+
+
+def training_and_holdout(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Return the two sides of the project's split.
+
+    Raises
+    ------
+    NotEnoughData
+        If one side would be empty.
+    """
+    settings = dataset.project.spec.split
+    held = holdout_mask(settings, dataset.features, dataset.target, dataset.groups, dataset.discrete)
+    return dataset.take(training_mask(settings, held)), dataset.take(held)
 
 
 def in_order(project: Project, accepted: pd.DataFrame) -> pd.DataFrame:

@@ -2,18 +2,15 @@ import numpy as np
 import pytest
 from builders import parts, project
 
-from leitstand.dataset import Dataset, make_dataset
+from leitstand.dataset import Dataset, make_dataset, training_and_holdout
 from leitstand.errors import UnknownName
 from leitstand.judging import Champion, judge
-from leitstand.split import holdout_mask, training_mask
 from leitstand.training import train
 
 
 def judged(rows: int = 400, champion_of: Dataset | None = None, **changes: object) -> tuple[object, Dataset]:
     dataset = make_dataset(project(parts(rows), **changes), parts(rows))
-    split = dataset.project.spec.split
-    held = holdout_mask(split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
-    part, holdout = dataset.take(training_mask(split, held)), dataset.take(held)
+    part, holdout = training_and_holdout(dataset)
     model = train(part, "v", synthetic=False).model
     champion = Champion(train(champion_of, "v", synthetic=False).model, same_data=False) if champion_of else None
     return judge(model, part, holdout, champion), part
@@ -33,9 +30,8 @@ def test_a_model_on_shuffled_labels_does_not_pass() -> None:
     shuffled = parts(400)
     shuffled["quality"] = np.random.default_rng(0).permutation(shuffled["quality"])
     dataset = make_dataset(project(shuffled), shuffled)
-    held = holdout_mask(dataset.project.spec.split, dataset.features, dataset.target, None, discrete=True)
-    model = train(dataset.take(~held), "v", synthetic=False).model
-    judgement = judge(model, dataset.take(~held), dataset.take(held))
+    part, holdout = training_and_holdout(dataset)
+    judgement = judge(train(part, "v", synthetic=False).model, part, holdout)
     assert not gate(judgement, "baseline").passed  # type: ignore[attr-defined]
     assert not judgement.passed
 

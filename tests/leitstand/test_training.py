@@ -4,16 +4,9 @@ from builders import parts, project
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from leitstand.dataset import Dataset, make_dataset
+from leitstand.dataset import make_dataset, training_and_holdout
 from leitstand.errors import ProjectError, UnknownName
-from leitstand.split import holdout_mask, training_mask
 from leitstand.training import conformal_quantile, learning_curve, train
-
-
-def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    split = dataset.project.spec.split
-    held = holdout_mask(split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
-    return dataset.take(training_mask(split, held)), dataset.take(held)
 
 
 def numbers_only(frame: object, _: object) -> object:
@@ -26,7 +19,7 @@ def test_the_better_candidate_is_chosen() -> None:
         "candidates": lambda features, parameters: {"guess": DummyClassifier(), "line": LogisticRegression()},
     }
     dataset = make_dataset(project(parts(300), functions), parts(300))
-    training = train(halves(dataset)[0], "v", synthetic=False)
+    training = train(training_and_holdout(dataset)[0], "v", synthetic=False)
     assert training.model.card.candidate == "line"
     assert {score.name for score in training.candidates} == {"guess", "line"}
 
@@ -40,12 +33,12 @@ def test_a_flexible_candidate_has_to_be_certainly_better_than_a_simple_one() -> 
         },
     }
     dataset = make_dataset(project(parts(300), functions), parts(300))
-    assert train(halves(dataset)[0], "v", synthetic=False).model.card.candidate == "line"
+    assert train(training_and_holdout(dataset)[0], "v", synthetic=False).model.card.candidate == "line"
 
 
 def test_the_same_data_train_the_same_model() -> None:
     dataset = make_dataset(project(parts(300)), parts(300))
-    part, held = halves(dataset)
+    part, held = training_and_holdout(dataset)
     one, other = train(part, "v", synthetic=False), train(part, "v", synthetic=False)
     assert np.array_equal(one.model.answer(held.features).score, other.model.answer(held.features).score)
 
@@ -56,7 +49,7 @@ def test_the_interval_covers_new_rows_as_promised() -> None:
     frame["quality"] = frame["pressure"] + generator.normal(0, 2, 3000)
     functions = {"features": numbers_only, "candidates": lambda features, parameters: {"line": LinearRegression()}}
     dataset = make_dataset(project(frame, functions, task="regression", training={"confidence": 0.8}), frame)
-    part, held = halves(dataset)
+    part, held = training_and_holdout(dataset)
     answers = train(part, "v", synthetic=False).model.answer(held.features)
     assert answers.lower is not None
     assert answers.upper is not None
@@ -68,7 +61,7 @@ def test_a_detector_never_sees_an_anomaly_and_keeps_its_false_alarm_rate() -> No
     frame = parts(2000)
     changes = {"task": "anomaly", "data": {"normal": "good"}, "training": {"max_false_alarm_rate": 0.1}}
     dataset = make_dataset(project(frame, {"features": numbers_only}, **changes), frame)
-    part, held = halves(dataset)
+    part, held = training_and_holdout(dataset)
     answers = train(part, "v", synthetic=False).model.answer(held.features)
     assert np.mean(answers.value[~held.target]) == pytest.approx(0.1, abs=0.05)
     assert np.mean(answers.value[held.target]) > np.mean(answers.value[~held.target])
@@ -81,7 +74,7 @@ def test_the_conformal_quantile_is_corrected_for_small_samples() -> None:
 
 def test_the_learning_curve_says_that_more_data_help_when_they_do() -> None:
     dataset = make_dataset(project(parts(2000), {"features": numbers_only}), parts(2000))
-    part, _ = halves(dataset)
+    part, _ = training_and_holdout(dataset)
     curve = learning_curve(part, train(part, "v", synthetic=False))
     assert curve is not None
     assert list(curve.rows) == sorted(curve.rows)

@@ -10,10 +10,9 @@ import pytest
 import leitstand
 from data_contracts.odcs import read_contract
 from data_contracts.reading import read_source
-from leitstand.dataset import Dataset, make_dataset
+from leitstand.dataset import Dataset, make_dataset, training_and_holdout
 from leitstand.judging import Judgement, judge
 from leitstand.project import Project, load
-from leitstand.split import holdout_mask, training_mask
 from leitstand.training import Training, train
 
 ROOT = Path(leitstand.__file__).parent.parent
@@ -51,9 +50,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
             project.sample().write(samples, seed=0)
             frame = prepared(project, samples)
             dataset = make_dataset(project, frame)
-            split = project.spec.split
-            held = holdout_mask(split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
-            training_part, holdout = dataset.take(training_mask(split, held)), dataset.take(held)
+            training_part, holdout = training_and_holdout(dataset)
             training = train(training_part, "0", project.sample().SYNTHETIC)
             made[name] = Case(project, frame, training_part, holdout, training, judge(training.model, training_part, holdout))
         return made[name]
