@@ -1,24 +1,22 @@
 """Who made which model the champion, when and why: append-only, each entry chained to the one before.
 
 The history is the truth about the champion, and MLflow's alias is its mirror: an entry can be turned into an alias again, but an alias does
-not know who set it and why. An entry holds the SHA-256 of its own content and of its predecessor, so that ``verify`` finds an entry that was
-changed, removed from the middle or slipped in. (A cut-off end cannot be seen from the chain alone; keep the newest hash elsewhere for that.)
+not know who set it and why. ``infra.chain`` says what the chain proves and what it does not.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, func, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, func, select
 
+from infra.chain import Chain, first_broken
 from infra.databases import Database
 from leitstand.errors import StateError
 
 Kind = Literal["promote", "rollback"]
-FIRST = "0" * 64
 
 _metadata = MetaData()
 _promotions = Table(
@@ -36,6 +34,7 @@ _promotions = Table(
     Column("previous", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),
 )
+_chain = Chain(_promotions, lane="project")
 
 
 @dataclass(frozen=True)
@@ -86,28 +85,23 @@ class History:
             If the database cannot be written, or stayed locked. No entry is kept then.
         """
         with self._database.writing() as connection:
-            _one_writer(connection)
-            last = _rows(connection, project)[-1:]
-            row: dict[str, Any] = {
+            newest = _chain.newest(connection, project)
+            content = {
                 "project": project,
-                "number": last[0]["number"] + 1 if last else 1,
                 "kind": kind,
-                "from_version": last[0]["to_version"] if last else None,
+                "from_version": newest["to_version"] if newest else None,
                 "to_version": to_version,
                 "who": who,
                 "why": why,
                 "time": datetime.now(UTC).isoformat(),
                 "evidence": json.dumps(dict(evidence or {}), sort_keys=True, ensure_ascii=False, default=str),
-                "previous": last[0]["sha256"] if last else FIRST,
             }
-            row["sha256"] = _hash(row)
-            connection.execute(insert(_promotions), [row])
-        return _promotion(row)
+            return _promotion(_chain.append(connection, content, newest))
 
     def read(self, project: str) -> list[Promotion]:
         """Return all entries of the project, oldest first."""
         with self._database.reading() as connection:
-            return [_promotion(row) for row in _rows(connection, project)]
+            return [_promotion(row) for row in _chain.rows(connection, project)]
 
     def champions(self, project: str) -> list[int]:
         """Return the champions that a rollback would step back through, the current one last; empty before the first promotion."""
@@ -130,7 +124,7 @@ class History:
         last = (_promotions.c.project == newest.c.project) & (_promotions.c.number == newest.c.number)
         with self._database.reading() as connection:
             rows = connection.execute(select(_promotions.c.project, _promotions.c.to_version).join(newest, last))
-            return {project: version for project, version in rows}
+            return {str(project): int(version) for project, version in rows}
 
     def verify(self, project: str) -> int:
         """Return the number of entries, every one of them unchanged and in its place.
@@ -140,29 +134,12 @@ class History:
         StateError
             If an entry was changed, removed from the middle or slipped in; names the first.
         """
-        previous = FIRST
         with self._database.reading() as connection:
-            rows = _rows(connection, project)
-        for number, row in enumerate(rows, start=1):
-            if row["number"] != number or row["previous"] != previous or row["sha256"] != _hash(row):
-                raise StateError("infra.history_changed", project=project, number=number)
-            previous = row["sha256"]
+            rows = _chain.rows(connection, project)
+        broken = first_broken(rows)
+        if broken is not None:
+            raise StateError("infra.history_changed", project=project, number=broken)
         return len(rows)
-
-
-def _one_writer(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":  # SQLite's transaction holds the one write lock already
-        connection.execute(text("LOCK TABLE leitstand_promotions IN EXCLUSIVE MODE"))
-
-
-def _rows(connection: Connection, project: str) -> list[dict[str, Any]]:
-    query = select(_promotions).where(_promotions.c.project == project).order_by(_promotions.c.number)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _hash(row: Mapping[str, Any]) -> str:
-    content = {name: value for name, value in row.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
 def _promotion(row: Mapping[str, Any]) -> Promotion:

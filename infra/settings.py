@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         return (own,) if own == shipped else (own, shipped)
 
     def database(self, name: str) -> str:
-        """Return the SQLAlchemy URL of one of our databases: ``mlflow``, ``prefect``, ``predictions`` or ``history``.
+        """Return the SQLAlchemy URL of one of our databases: ``mlflow``, ``prefect``, ``predictions``, ``history`` or ``keys``.
 
         With ``database_url`` all share that database (MLflow in a schema of its own: it and Prefect both have a table ``alembic_version``);
         otherwise each is a SQLite file.

@@ -211,11 +211,19 @@ class Sourcing(Frozen):
 
 
 class Serving(Frozen):
-    """Limits of the prediction service."""
+    """Limits of the prediction service.
+
+    Parameters
+    ----------
+    requests_per_second, requests_per_minute, rows_per_minute : of one client; None for no limit. They hold for each worker process
+    """
 
     max_rows: int = Field(default=1000, ge=1)
     max_body_mb: float = Field(default=20, gt=0)
     timeout_seconds: float = Field(default=30, gt=0)
+    requests_per_second: int | None = Field(default=None, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    rows_per_minute: int | None = Field(default=None, ge=1)
 
 
 class Monitoring(Frozen):

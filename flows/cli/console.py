@@ -24,15 +24,15 @@ def console() -> Console:
 
 
 def say(key: str, **values: object) -> None:
-    """Print one sentence of the catalogue's area ``flows``."""
-    console().print(text(f"flows.{key}", call.language, **values), soft_wrap=True)
+    """Print one sentence of the catalogue: of the area ``flows`` where ``key`` names none."""
+    console().print(text(_message(key), call.language, **values), soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; ``columns`` are keys of the catalogue's area ``flows``."""
+    """Print a table; ``columns`` are keys of the catalogue, as ``say`` takes them."""
     made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for column in columns:
-        made.add_column(text(f"flows.{column}", call.language), overflow="fold")
+        made.add_column(text(_message(column), call.language), overflow="fold")
     for row in rows:
         made.add_row(*(shown(cell) for cell in row))
     console().print(made)
@@ -97,6 +97,10 @@ class _Bars:
         if self._current is not None:
             bar = self._progress.tasks[self._progress.task_ids.index(self._current)]
             self._progress.update(self._current, completed=bar.total, doing="")
+
+
+def _message(key: str) -> str:
+    return key if "." in key else f"flows.{key}"
 
 
 def _named(milestone: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from infra.history import FIRST, History
+from infra.chain import FIRST
+from infra.history import History
 from leitstand.errors import StateError
 
 Run = Callable[..., "subprocess.Popen[str]"]

@@ -1,0 +1,237 @@
+"""Who may ask for what, and how often: API keys, rights per project, rate limits, and the headers that every answer carries.
+
+``Guard.admit`` stands on the hot path: it works on keys held in memory and never on the database. ``Guard.refresh`` reads them anew, in a thread.
+"""
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import NoReturn
+
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+
+from infra.api_keys import KeyStore, Right
+from leitstand.errors import LeitstandError
+from leitstand.spec import Serving
+from leitstand.texts import messages
+from serving.keyring import KeyRing, challenge, per_minute, unauthorized
+from serving.problems import Problem, clipped, saying
+from serving.rates import Rates
+
+REFRESH_SECONDS = 2.0
+FAILURES = RateLimitItemPerMinute(20, namespace="failures")
+"""Requests without a valid key that one address may send per minute until it is told to wait. 2²⁵⁶ secrets cannot be guessed anyway; this keeps the
+log readable. A valid key is admitted all the same: behind a proxy one stranger could otherwise lock everybody out."""
+MOST_COUNTERS = 10_000
+
+SECURITY_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""For every answer (OWASP REST Security Cheat Sheet, "Security Headers")."""
+DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+
+logger = logging.getLogger("bentoml.leitstand")
+
+
+def security_headers(*, tls: bool, page: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every answer, as ASGI takes them.
+
+    Parameters
+    ----------
+    tls : whether the service itself speaks TLS
+    page : whether it is a page, which brings a content security policy of its own (with ``frame-ancestors 'none'`` in it too)
+    """
+    return [*SECURITY_HEADERS, *([] if page else [DATA_POLICY]), *([TLS_ONLY] if tls else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What one client may send to one project."""
+
+    second: RateLimitItem | None = None
+    minute: RateLimitItem | None = None
+    rows: RateLimitItem | None = None
+
+
+_UNLIMITED = _Limits()
+
+
+class Guard:
+    """Admits requests or refuses them. ``admit`` and ``charge`` are for one thread, ``refresh`` may run in another.
+
+    Parameters
+    ----------
+    keys : read at once, so that a service whose keys cannot be read does not start
+    projects : the serving section of every project
+    clock : seconds since 1970
+
+    Raises
+    ------
+    StateError
+        If the keys cannot be read.
+    """
+
+    def __init__(self, keys: KeyStore, projects: Mapping[str, Serving], *, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = keys, clock
+        self._limits: dict[str, _Limits] = {}
+        for name, serving in projects.items():
+            self.limit(name, serving)
+        self._clients, self._failures = Rates(MOST_COUNTERS), Rates(MOST_COUNTERS)
+        self._used: set[str] = set()
+        self._noted: dict[str, date] = {}
+        self._ring = KeyRing(keys.read())
+        messages("keys")  # reading the catalogue takes milliseconds, which the first refusal must not cost
+
+    @property
+    def requires_key(self) -> bool:
+        """Whether requests need a key: from the first key on that was ever made."""
+        return self._ring.required
+
+    def limit(self, project: str, serving: Serving) -> None:
+        """Let these limits hold for a project from now on."""
+        second = serving.requests_per_second
+        self._limits[project] = _Limits(
+            second=RateLimitItemPerSecond(second, namespace="requests") if second else None,
+            minute=per_minute(serving.requests_per_minute),
+            rows=per_minute(serving.rows_per_minute, "rows"),
+        )
+
+    def refresh(self) -> None:
+        """Read the keys anew and note which were used today; to be called every ``REFRESH_SECONDS`` in a thread.
+
+        While the database cannot be read the keys read last go on to hold.
+        """
+        try:
+            self._ring = KeyRing(self._store.read())
+            today = datetime.fromtimestamp(self._clock(), UTC).date()
+            used, self._used = self._used, set()
+            fresh = [id_ for id_ in used.copy() if self._noted.get(id_) != today]
+            if fresh:
+                self._store.note_used(fresh, today)
+                self._noted |= dict.fromkeys(fresh, today)
+        except LeitstandError as error:
+            logger.warning("API keys not read anew, those read before go on to hold: %s", error)
+
+    def admit(self, headers: Iterable[tuple[bytes, bytes]], client_host: str, project: str, right: Right) -> str:
+        """Return the client's name for the log, or refuse the request.
+
+        Parameters
+        ----------
+        headers : as ASGI gives them, names in small letters
+        client_host : address of the other end; stands for the client's name as long as there are no keys
+        project : name in the path, whether there is such a project or not; ``*`` for what belongs to the whole service
+
+        Raises
+        ------
+        Problem
+            401 ``key_missing`` or ``key_wrong``, 403 ``right_missing``, 421 ``host_wrong``, 429 ``too_many``.
+        """
+        ring = self._ring
+        if not ring.required:
+            self._be_local(headers, client_host, project)
+            self._count(client_host, project, None)
+            return client_host
+        try:
+            entry = ring.find(headers, self._clock())
+        except Problem as problem:
+            self._refuse(problem, client_host, project)
+        if not entry.may(project, right):
+            said = saying("keys.right_missing", right=right, project=ascii(clipped(project)))
+            raise Problem(403, "right_missing", said, headers=challenge("insufficient_scope"))
+        self._count(entry.key.client, project, entry.minute)
+        self._used.add(entry.key.id)
+        return entry.key.client
+
+    def charge(self, client: str, project: str, rows: int) -> None:
+        """Count the rows of a request that was admitted.
+
+        Parameters
+        ----------
+        client : as ``admit`` returned it
+
+        Raises
+        ------
+        Problem
+            429 ``too_many``; nothing is counted then.
+        """
+        entry = self._ring.of_client(client)
+        own = entry.rows if entry else None
+        item, names = own or self._limits.get(project, _UNLIMITED).rows, (client,) if own else (client, project)
+        if item is not None and not self._clients.take(item, rows, *names):
+            wait = self._clients.wait_seconds(item, *names)
+            raise _too_many(item, wait, "keys.too_many_rows", limit=item.amount, rows=rows)
+
+    def _count(self, client: str, project: str, own: RateLimitItem | None) -> None:
+        """Count a request; a key's own limit per minute is over all projects and stands in place of the project's."""
+        limits = self._limits.get(project, _UNLIMITED)
+        if limits.second is not None and not self._clients.hit(limits.second, client, project):
+            self._slow_down(limits.second, client, project)
+        if own is not None:
+            if not self._clients.hit(own, client):
+                self._slow_down(own, client)
+        elif limits.minute is not None and not self._clients.hit(limits.minute, client, project):
+            self._slow_down(limits.minute, client, project)
+
+    def _slow_down(self, item: RateLimitItem, *names: str) -> NoReturn:
+        wait = self._clients.wait_seconds(item, *names)
+        raise _too_many(item, wait, "keys.too_many_requests", limit=item.amount, seconds=item.get_expiry())
+
+    def _refuse(self, problem: Problem, host: str, project: str) -> NoReturn:
+        network = _network(host)
+        if not self._failures.hit(FAILURES, network):
+            raise _too_many(FAILURES, self._failures.wait_seconds(FAILURES, network), "keys.too_many_failures") from problem
+        logger.warning("Refused %s on %s: %s", ascii(host[:60]), ascii(clipped(project)), problem.name)
+        raise problem
+
+    def _be_local(self, headers: Iterable[tuple[bytes, bytes]], host: str, project: str) -> None:
+        """Refuse what does not come from this machine, or comes under another name: a browser led here by a foreign page (DNS rebinding)."""
+        if not _is_loopback(host):
+            self._refuse(unauthorized("key_missing", "keys.missing_remote"), host, project)
+        for name, value in headers:
+            if name == b"host" and not _names_loopback(value):
+                said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1])
+                raise Problem(421, "host_wrong", said)
+
+
+def _too_many(item: RateLimitItem, wait: int, key: str, **values: object) -> Problem:
+    """Return the refusal with the header fields of draft-ietf-httpapi-ratelimit-headers-10."""
+    headers = {
+        "Retry-After": str(wait),
+        "RateLimit-Policy": f'"{item.namespace}";q={item.amount};w={item.get_expiry()}',
+        "RateLimit": f'"{item.namespace}";r=0;t={wait}',
+    }
+    return Problem(429, "too_many", saying(key, wait=wait, **values), headers=headers)
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=256)
+def _names_loopback(authority: bytes) -> bool:
+    """Return whether a ``Host`` header means this machine by a name that no foreign name server can give away."""
+    host = authority[:80].decode("latin-1").lower()
+    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return host == "localhost" or _is_loopback(host)
+
+
+def _network(host: str) -> str:
+    """Return what counts as one address: an IPv6 host has a network of 64 bits to itself."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:60]
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False)) if address.version == 6 else host
