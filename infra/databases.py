@@ -171,8 +171,39 @@ class Database:
         self._make_tables()
         return reading(self._engine)
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a SQLite file; PostgreSQL otherwise."""
+        return self._engine.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        name = self._engine.url.database
+        return Path(name) if self.is_sqlite and name else None
+
+    def driver_connection(self) -> Any:
+        """Return a connection of the driver itself, in autocommit, that the caller closes; errors as in ``writing``."""
+        self._make_tables()
+        with clear_errors(self._engine.url):
+            pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        if not self.is_sqlite:  # ours to SQLite are in autocommit from the start
+            connection.autocommit = True
+        return connection
+
+    @contextmanager
+    def driver_errors(self) -> Iterator[None]:
+        """Turn the errors of a ``driver_connection`` into ours, as ``writing`` does."""
+        driver = self._engine.dialect.loaded_dbapi
+        try:
+            yield
+        except driver.Error as error:
+            raise _error(error, isinstance(error, driver.OperationalError), shown_url(self._engine.url)) from error
+
     def close(self) -> None:
-        """Close all connections; the next call opens new ones."""
+        """Close all connections of the pool; the next call opens new ones."""
         self._engine.dispose()
 
     def _make_tables(self) -> None:
@@ -203,7 +234,11 @@ def clear_errors(url: str | URL) -> Iterator[None]:
 
 def database_error(error: DBAPIError, url: str) -> StateError:
     """Return our error for one of the database's; ``url`` as it may be shown."""
-    detail = str(error.orig).strip().split("\n")[0]
+    return _error(error.orig, isinstance(error, OperationalError), url)
+
+
+def _error(error: BaseException | None, operational: bool, url: str) -> StateError:
+    detail = str(error).strip().split("\n")[0]
     low = detail.lower()
     if "database is locked" in low or "lock timeout" in low or "database table is locked" in low:
         return Busy("infra.database_locked", url=url)
@@ -213,6 +248,6 @@ def database_error(error: DBAPIError, url: str) -> StateError:
         return StateError("infra.database_full", url=url)
     if "not a database" in low or "malformed" in low:
         return StateError("infra.database_broken", url=url, detail=detail)
-    if isinstance(error, OperationalError):
+    if operational:
         return StateError("infra.database_unreachable", url=url, detail=detail)
     return StateError("infra.database_failed", url=url, detail=detail)

@@ -1,15 +1,18 @@
 import math
+import re
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from uuid import RFC_4122, UUID
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from infra.prediction_log import LoggedPrediction, PredictionLog, logged_inputs, new_id
+from infra.prediction_log import LoggedPrediction, PredictionLog, logged_inputs, new_id, new_ids
 from leitstand.errors import Busy, StateError
 
 Run = Callable[..., "subprocess.Popen[str]"]
@@ -192,7 +195,7 @@ def test_a_wrong_url_and_a_missing_driver_are_named() -> None:
 
 def test_synchronous_is_full_so_that_a_power_cut_loses_nothing(tmp_path: Path) -> None:
     log = PredictionLog(f"sqlite:///{tmp_path / 'log.db'}")
-    with log._database.reading() as connection:
+    with log.database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
@@ -202,3 +205,13 @@ def test_score_and_bounds_are_numbers_even_when_missing(log: PredictionLog) -> N
     window = log.read("demo")
     assert window[["score", "lower", "upper", "latency_ms"]].dtypes.eq("float64").all()
     assert math.isnan(window["lower"].iloc[1])
+
+
+def test_ids_made_together_are_as_good_as_single_ones() -> None:
+    ids = new_ids(5000)
+    assert len(set(ids)) == 5000
+    assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", id_) for id_ in ids)
+    assert {UUID(id_).variant for id_ in ids} == {RFC_4122}
+    moment = int(ids[0].replace("-", "")[:12], 16) / 1000
+    assert abs(moment - time.time()) < 60
+    assert new_ids(0) == []

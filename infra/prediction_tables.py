@@ -1,0 +1,79 @@
+"""The two tables of the prediction log, and which of their rows are meant.
+
+They are the same on SQLite and PostgreSQL. ``predictions`` gets one row per answer before the answer leaves; ``labels`` is only ever
+appended to, and of several labels of one prediction the latest counts.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    func,
+    select,
+)
+
+from infra.databases import UtcTime
+
+metadata = MetaData()
+PREDICTIONS = Table(
+    "leitstand_predictions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project", String(63), nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("request_id", String(64)),
+    Column("time", UtcTime, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("output", JSON, nullable=False),
+    Column("client", String(200)),
+    Column("latency_ms", Float),
+    Index("leitstand_predictions_project_time", "project", "time"),
+)
+LABELS = Table(
+    "leitstand_labels",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("prediction_id", ForeignKey("leitstand_predictions.id"), nullable=False, index=True),
+    Column("value", JSON, nullable=False),
+    Column("time", UtcTime, nullable=False),
+    Column("source", String(200), nullable=False),
+)
+HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms")
+
+
+def conditions(
+    project: str, *, model_version: int | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Any:
+    """Return the clause for a project's predictions; ``since`` inclusive, ``until`` exclusive, both aware."""
+    wanted = [PREDICTIONS.c.project == project]
+    if model_version is not None:
+        wanted.append(PREDICTIONS.c.model_version == model_version)
+    if since is not None:
+        wanted.append(PREDICTIONS.c.time >= since)
+    if until is not None:
+        wanted.append(PREDICTIONS.c.time < until)
+    return and_(*wanted)
+
+
+def with_latest_label(where: Any) -> Select[Any]:
+    """Return the query for predictions, oldest first: ``HEAD``, ``inputs``, ``output``, and the latest ``label`` and ``label_time``."""
+    newest = (
+        select(LABELS.c.prediction_id, func.max(LABELS.c.sequence).label("sequence")).group_by(LABELS.c.prediction_id).subquery()
+    )
+    joined = PREDICTIONS.outerjoin(newest, newest.c.prediction_id == PREDICTIONS.c.id)
+    joined = joined.outerjoin(LABELS, LABELS.c.sequence == newest.c.sequence)
+    columns = [PREDICTIONS.c[name] for name in (*HEAD, "inputs", "output")]
+    query = select(*columns, LABELS.c.value.label("label"), LABELS.c.time.label("label_time")).select_from(joined)
+    return query.where(where).order_by(PREDICTIONS.c.time, PREDICTIONS.c.id)
