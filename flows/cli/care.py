@@ -38,20 +38,14 @@ def maintain(
     json: Json = False,
 ) -> None:
     """One pass of the maintenance loop: monitor, decide, and do what project.yaml allows."""
-    from flows.cli.console import console, milestones, say
-    from flows.prefect_server import prefect_server
-    from leitstand.folders import locate
+    from flows.cli.console import console, say
+    from flows.cli.desk import open_desk
 
-    now = settings()
-    locate(project, now.roots)
-    with prefect_server(now) as server:
+    with open_desk(project, "flows.maintenance", quiet=json) as desk:
         from flows.maintenance import maintenance
-        from flows.stage import orchestrated
-        from flows.workspace import Desk, current_user, open_project
+        from flows.workspace import current_user
 
-        opened = open_project(project, now)
-        with milestones(quiet=json) as report, orchestrated(now, server):
-            found = maintenance(Desk(opened, now, report), current_user(), dry_run, html)
+        found = maintenance(desk, current_user(), dry_run, html)
     if json:
         document = {
             "project": project,

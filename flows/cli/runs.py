@@ -21,22 +21,14 @@ def run(
     json: Json = False,
 ) -> int:
     """Take a project along the whole roadmap: data, contract, version, training, gates, promotion, service, monitoring."""
-    from flows.cli.console import milestones
+    from flows.cli.desk import open_desk
     from flows.cli.summary import show_run
-    from flows.prefect_server import prefect_server
-    from flows.warming import checking_aside
-    from leitstand.folders import locate
 
-    now = settings()
-    locate(project, now.roots)
-    with prefect_server(now) as server, checking_aside() as check:
+    with open_desk(project, "flows.lifecycle", quiet=json, data=data, checks=True) as desk:
         from flows.lifecycle import lifecycle
-        from flows.stage import orchestrated
-        from flows.workspace import Desk, current_user, open_project, with_data
+        from flows.workspace import current_user
 
-        opened = with_data(open_project(project, now), data)
-        with milestones(quiet=json) as report, orchestrated(now, server):
-            found = lifecycle(Desk(opened, now, report, check), current_user(), service, approve)
+        found = lifecycle(desk, current_user(), service, approve)
     if json:
         emit(found)
     else:
@@ -47,22 +39,14 @@ def run(
 @app.command(epilog="Example: leitstand train virtual_sensor")
 def train(project: Name, data: DataOption = None, json: Json = False) -> int:
     """Train, judge and register a model without putting it in charge."""
-    from flows.cli.console import milestones, say
+    from flows.cli.console import say
+    from flows.cli.desk import open_desk
     from flows.cli.summary import show_gates, show_model
-    from flows.prefect_server import prefect_server
-    from flows.warming import checking_aside
-    from leitstand.folders import locate
 
-    now = settings()
-    locate(project, now.roots)
-    with prefect_server(now) as server, checking_aside() as check:
-        from flows.stage import orchestrated
+    with open_desk(project, "flows.training", quiet=json, data=data, checks=True) as desk:
         from flows.training import training_only
-        from flows.workspace import Desk, open_project, with_data
 
-        opened = with_data(open_project(project, now), data)
-        with milestones(quiet=json) as report, orchestrated(now, server):
-            found = training_only(Desk(opened, now, report, check))
+        found = training_only(desk)
     if json:
         emit(found)
     else:
@@ -77,20 +61,15 @@ def reproduce(
     run_id: Annotated[str, typer.Argument(help="Id of a run, as 'leitstand history' and MLflow show it.")], json: Json = False
 ) -> int:
     """Fetch a run's exact data version, train again, and compare every figure."""
-    from flows.cli.console import milestones, say, table
-    from flows.prefect_server import prefect_server
+    from flows.cli.console import say, table
+    from flows.cli.desk import open_desk
     from infra.tracking import Tracker
 
-    now = settings()
-    project = Tracker(now).run(run_id).project
-    with prefect_server(now) as server:
+    project = Tracker(settings()).run(run_id).project
+    with open_desk(project, "flows.reproduce", quiet=json) as desk:
         from flows.reproduce import reproduce as again
-        from flows.stage import orchestrated
-        from flows.workspace import Desk, open_project
 
-        opened = open_project(project, now)
-        with milestones(quiet=json) as report, orchestrated(now, server):
-            found = again(Desk(opened, now, report), run_id)
+        found = again(desk, run_id)
     if json:
         emit(
             {
