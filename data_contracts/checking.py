@@ -1,7 +1,5 @@
 """May these rows come in? The contract says so, row by row."""
 
-import difflib
-import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
@@ -9,15 +7,13 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.broken import MOST_EXAMPLES, Broken, BrokenRule, reason
+from data_contracts.comparing import REASON, ROW, compare_columns
 from data_contracts.expectations import run_expectations
 from data_contracts.files import check_files
 from data_contracts.parsing import parse, settle_integers
 from data_contracts.result import CheckResult
 from leitstand.contract import Contract
-from leitstand.errors import ContractBroken
 from leitstand.texts import Language
-
-ROW, REASON = "_row", "_reason"
 
 
 def check(
@@ -43,7 +39,7 @@ def check(
         If a column of the contract is missing, and which column it may have become; or if the data have a column that the contract does
         not know, unless it says to ignore such.
     """
-    extra = _compare_columns([str(name) for name in frame.columns], contract, others)
+    extra = compare_columns([str(name) for name in frame.columns], contract, others)
     raw = frame.copy(deep=False)
     raw.index = pd.RangeIndex(len(raw))
     typed, broken = parse(raw, contract)
@@ -66,40 +62,6 @@ def check(
         expectations=expectations + len(contract.columns) + len(files),  # every column's type is a rule too
         extra=extra,
     )
-
-
-def _compare_columns(present: Sequence[str], contract: Contract, others: Collection[str]) -> tuple[str, ...]:
-    """Return the columns to ignore, when those of the data are the contract's."""
-    if twice := sorted({name for name in present if present.count(name) > 1}):
-        raise ContractBroken("contracts.duplicate_columns", path=contract.id, names=", ".join(twice[:5]))
-    missing = [name for name in contract.names if name not in present]
-    known = {*contract.names, *others, ROW, REASON}  # the last two when somebody mended quarantined rows and hands them in again
-    extra = [name for name in present if name not in known]
-    if not missing and (not extra or contract.extra_columns == "ignore"):
-        return tuple(extra)
-    told = {"contract": contract.id, "extra": ", ".join(extra[:20]) or "–"}
-    if not missing:
-        raise ContractBroken("contracts.columns_extra", count=len(extra), **told)
-    renamed = [f"{name} → {close}?" for name in missing if (close := _closest(name, extra))]
-    key = "contracts.columns_renamed" if renamed else "contracts.columns_missing"
-    raise ContractBroken(
-        key,
-        **told,
-        count=len(missing),
-        names=", ".join(missing[:20]),
-        close=", ".join(renamed),
-        present=", ".join(present[:40]),
-    )
-
-
-def _closest(name: str, candidates: Sequence[str]) -> str | None:
-    plain = {_plain(candidate): candidate for candidate in candidates}
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
-    return plain[close[0]] if close else None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", re.sub(r"\[.*?\]|\(.*?\)", "", name)).casefold()
 
 
 def _without(item: Broken, unparsed: dict[str, np.ndarray]) -> Broken | None:

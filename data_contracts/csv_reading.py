@@ -38,7 +38,7 @@ def read_csv(path: Path, source: Source, as_text: frozenset[str] = frozenset()) 
     try:
         table = _read(path, form)
     except pa.ArrowInvalid as error:
-        raise _explain(path, form, error) from error
+        raise explain(path, form, error) from error
     if table.num_rows == 0:
         raise SourceError("contracts.no_rows", path=path)
     columns = {name: table.column(name) for name in table.column_names}
@@ -77,7 +77,8 @@ def _has_quotes(path: Path) -> bool:
         return content.find(b'"') >= 0
 
 
-def _explain(path: Path, form: Format, error: pa.ArrowInvalid) -> SourceError:
+def explain(path: Path, form: Format, error: pa.ArrowInvalid) -> SourceError:
+    """Return what is wrong with a file that Arrow could not read: the lines of another width, or what Arrow says."""
     ragged = 0
     examples: list[str] = []
     for line, width in _widths(path, form):

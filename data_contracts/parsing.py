@@ -24,13 +24,14 @@ def parse(frame: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[B
 
     Parameters
     ----------
-    frame : every column of the contract; others are left out. Index 0 … n-1
+    frame : every column of the contract; others are left out. Index 0 … n-1. ``attrs`` may hold ``decimal``, the mark of the file, for
+        columns that do not say it, and ``decimals``, the mark by column, where it was found out from more than these rows
     """
-    decimal = frame.attrs.get("decimal")
+    decimal, decimals = frame.attrs.get("decimal"), frame.attrs.get("decimals") or {}
     typed: dict[str, pd.Series] = {}
     broken: list[Broken] = []
     for column in contract.columns:
-        values, bad = _parse_column(frame[column.name], column, decimal)
+        values, bad = _parse_column(frame[column.name], column, decimal, decimals.get(column.name))
         typed[column.name] = values
         if bad.any():
             broken.append(Broken(column.name, "type", np.flatnonzero(bad), column.type))
@@ -50,11 +51,13 @@ def settle_integers(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(whole, "int64")) if whole else frame
 
 
-def _parse_column(values: pd.Series, column: Column, decimal: numerals.Decimal | None) -> tuple[pd.Series, np.ndarray]:
+def _parse_column(
+    values: pd.Series, column: Column, decimal: numerals.Decimal | None, known: numerals.Decimal | None
+) -> tuple[pd.Series, np.ndarray]:
     if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
         values = values.astype(object)
     if column.is_number:
-        return _number(values, decimal, whole=column.type == "integer")
+        return _number(values, decimal, known, whole=column.type == "integer")
     if column.type == "boolean":
         return _truth(values)
     if column.type in ("date", "timestamp"):
@@ -95,7 +98,9 @@ def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _number(values: pd.Series, decimal: numerals.Decimal | None, whole: bool) -> tuple[pd.Series, np.ndarray]:
+def _number(
+    values: pd.Series, decimal: numerals.Decimal | None, known: numerals.Decimal | None, whole: bool
+) -> tuple[pd.Series, np.ndarray]:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return pd.Series(np.nan, index=values.index), values.notna().to_numpy()
     if pd.api.types.is_integer_dtype(values.dtype) and not values.hasnans:
@@ -103,7 +108,7 @@ def _number(values: pd.Series, decimal: numerals.Decimal | None, whole: bool) ->
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers, bad = values.astype("float64").to_numpy(), np.zeros(len(values), dtype=bool)
     else:
-        numbers, bad = _text_numbers(numerals.tidy(as_texts(values), numerals.MISSING_NUMBERS), decimal)
+        numbers, bad = _text_numbers(numerals.tidy(as_texts(values), numerals.MISSING_NUMBERS), decimal, known)
         native = np.array(
             [isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in values], dtype=bool
         )
@@ -116,8 +121,10 @@ def _number(values: pd.Series, decimal: numerals.Decimal | None, whole: bool) ->
     return pd.Series(numbers, index=values.index), bad
 
 
-def _text_numbers(texts: pa.Array, decimal: numerals.Decimal | None) -> tuple[np.ndarray, np.ndarray]:
-    mark = numerals.majority_mark(texts) or decimal
+def _text_numbers(
+    texts: pa.Array, decimal: numerals.Decimal | None, known: numerals.Decimal | None
+) -> tuple[np.ndarray, np.ndarray]:
+    mark = known or numerals.majority_mark(texts) or decimal
     numbers, good = numerals.to_float(texts, mark or ".")
     if mark is None:  # nothing says what 1.234 means: no number is better than one a thousand times too small
         unsure = numerals.undecided(texts)

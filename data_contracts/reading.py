@@ -87,13 +87,13 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise SourceError("contracts.duplicate_columns", path=path, names=", ".join(twice[:5]))
     if table.num_rows == 0:
         raise SourceError("contracts.no_rows", path=path)
-    frame: pd.DataFrame = table.cast(pa.schema([_plain(field) for field in table.schema])).to_pandas(
+    frame: pd.DataFrame = table.cast(pa.schema([plain_field(field) for field in table.schema])).to_pandas(
         ignore_metadata=True, date_as_object=False
     )
     return frame
 
 
-def _plain(field: pa.Field) -> pa.Field:
+def plain_field(field: pa.Field) -> pa.Field:
     """Return the field in a type that a frame has: decimals as floats, categories as their values, times of day as texts."""
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_decimal(kind):

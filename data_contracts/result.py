@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,18 +51,31 @@ class CheckResult:
             If a rule is broken and the contract says stop, a rule of the whole table is broken, more rows are bad than the contract bears,
             or no row is left.
         """
-        if self.passed:
-            return
-        told = [rule.describe(language) for rule in self.broken[:MOST_EXAMPLES]]
-        if len(self.broken) > MOST_EXAMPLES:
-            told.append(text("contracts.more_rules", language, count=len(self.broken) - MOST_EXAMPLES))
-        share = len(self.quarantined) / max(self.rows, 1)
-        shown = {"contract": self.contract.id, "broken": " ".join(told)}
-        if self.contract.on_broken == "stop" or any(rule.rows == 0 for rule in self.broken):
-            raise ContractBroken("contracts.stopped", **shown)
-        if share > self.contract.max_quarantine_share or self.accepted.empty:
-            limit = f"{self.contract.max_quarantine_share:.0%}"
-            raise ContractBroken("contracts.too_many_bad_rows", **shown, bad=len(self.quarantined), rows=self.rows, limit=limit)
+        stop_if_broken(self.contract, self.broken, bad=len(self.quarantined), rows=self.rows, language=language)
+
+
+def stop_if_broken(
+    contract: Contract, broken: Sequence[BrokenRule], *, bad: int, rows: int, language: Language, most: int | None = None
+) -> None:
+    """Stop a run if the contract says so; see ``CheckResult.raise_if_stopped``.
+
+    Parameters
+    ----------
+    bad, rows : how many rows are bad, of how many that were looked at
+    most : how many rows there may be in the end, when not all were looked at yet; by default ``rows``
+    """
+    if not broken:
+        return
+    told = [rule.describe(language) for rule in broken[:MOST_EXAMPLES]]
+    if len(broken) > MOST_EXAMPLES:
+        told.append(text("contracts.more_rules", language, count=len(broken) - MOST_EXAMPLES))
+    total = max(rows if most is None else most, 1)
+    shown = {"contract": contract.id, "broken": " ".join(told)}
+    if contract.on_broken == "stop" or any(rule.rows == 0 for rule in broken):
+        raise ContractBroken("contracts.stopped", **shown)
+    if bad / total > contract.max_quarantine_share or bad == total:
+        limit = f"{contract.max_quarantine_share:.0%}"
+        raise ContractBroken("contracts.too_many_bad_rows", **shown, bad=bad, rows=rows, limit=limit)
 
 
 def save_quarantine(result: CheckResult, folder: Path) -> Path | None:
