@@ -139,15 +139,23 @@ class CompiledEstimator:
                 raise ValueError(f"an array must be of shape (n, {len(self._names)}) and the model's inputs numbers only")
             return X
         if self._numbers and not isinstance(X, Mapping):
-            numbers: np.ndarray = X[self._names].to_numpy(dtype=np.float64)
+            chosen = X if list(X.columns) == self._names else X[self._names]  # choosing columns takes longer than answering
+            numbers: np.ndarray = chosen.to_numpy(dtype=np.float64)
             return numbers
-        return np.column_stack([self._column(column, X[column.name]) for column in self.compilation.inputs])
+        made = np.empty((len(X[self._names[0]]), sum(column.width for column in self.compilation.inputs)))
+        start = 0
+        for column in self.compilation.inputs:
+            made[:, start : start + column.width] = self._column(column, X[column.name])
+            start += column.width
+        return made
 
     def _column(self, column: Input, values: Any) -> np.ndarray:
-        if column.kind == "text":
-            codes = self._codes[column.name]
-            return np.array([codes.get(value, UNKNOWN) if value == value else MISSING for value in values])
-        return date_parts(values) if column.kind == "date" else np.asarray(values, dtype=np.float64)
+        if column.kind == "date":
+            return date_parts(values)
+        if column.kind == "number":
+            return np.asarray(values, dtype=np.float64)[:, None]
+        codes = self._codes[column.name]
+        return np.array([[codes.get(value, UNKNOWN) if value == value else MISSING] for value in values])
 
     def _answer(self, X: "Table", output: str) -> np.ndarray:
         if self.compilation.output != output:
