@@ -1,6 +1,7 @@
 """Publishing a registered version as a release: one folder with all that a service needs of it."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -52,3 +53,17 @@ def _has_hash(folder: Path, sha256: str) -> bool:
         return digest(folder) == sha256
     except TamperedModel:
         return False
+
+
+def main(project: str, version: str) -> None:
+    """Publish a version on this machine: ``python -m infra.publishing PROJECT VERSION``."""
+    from infra.registry import Registry  # which itself publishes
+    from infra.settings import calm_tools, load_settings
+
+    calm_tools()
+    registry = Registry(load_settings())
+    registry.publish(registry.version(project, int(version)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -64,6 +64,10 @@ class Releases:
         """Return the version in charge of every project that has one."""
         return self._history.current()
 
+    def earlier_champions(self, project: str) -> list[int]:
+        """Return the champions before the current one, the latest first."""
+        return self._history.champions(project)[-2::-1]
+
     def has(self, project: str, version: int) -> bool:
         """Return whether the release is on this machine, whole."""
         return (self.folder(project, version) / RELEASE_FILE).is_file()

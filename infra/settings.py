@@ -33,7 +33,8 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for the one JSON document
-    "GOMP_SPINCOUNT": "10000",  # OpenMP threads that spin long make small trainings 50 times slower on busy cores, none at all 4 times slower on idle ones
+    # How long OpenMP threads spin: long makes small trainings 50 times slower on busy cores, not at all 4 times slower on idle ones.
+    "GOMP_SPINCOUNT": "10000",
     "TQDM_DISABLE": "1",  # the command line has progress bars of its own
 }
 

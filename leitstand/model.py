@@ -71,15 +71,18 @@ class TrainedModel:
         self, features: pd.DataFrame, settled: pd.DataFrame | None = None, contract: Contract | None = None
     ) -> Predictions:
         """Return the answers for model inputs; with the conformed contract columns, also which values lie outside training."""
-        inputs = features[list(self.card.feature_names)]
         outside = self._outside(settled) if settled is not None else ()
+        return self.of_inputs(features[list(self.card.feature_names)], outside)
+
+    def of_inputs(self, inputs: Any, outside: tuple[tuple[str, ...], ...] = ()) -> Predictions:
+        """Return the answers for what the estimator itself takes: a frame of its columns, or an array if it knows arrays."""
         if self.card.task == "classification":
             return self._classify(inputs, outside)
         if self.card.task == "regression":
             return self._regress(inputs, outside)
         return self._detect(inputs, outside)
 
-    def _classify(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+    def _classify(self, inputs: Any, outside: tuple[tuple[str, ...], ...]) -> Predictions:
         probabilities: np.ndarray = self.estimator.predict_proba(inputs)
         classes = np.asarray(self.estimator.classes_)
         value = classes[probabilities.argmax(axis=1)]
@@ -88,13 +91,13 @@ class TrainedModel:
             score = probabilities[:, self.card.classes.index(positive)]
         return Predictions(value, score, probabilities, self.card.classes, positive, outside=outside)
 
-    def _regress(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+    def _regress(self, inputs: Any, outside: tuple[tuple[str, ...], ...]) -> Predictions:
         value = np.asarray(self.estimator.predict(inputs), dtype=float)
         if self.card.interval is None:
             return Predictions(value, outside=outside)
         return Predictions(value, lower=value - self.card.interval, upper=value + self.card.interval, outside=outside)
 
-    def _detect(self, inputs: pd.DataFrame, outside: tuple[tuple[str, ...], ...]) -> Predictions:
+    def _detect(self, inputs: Any, outside: tuple[tuple[str, ...], ...]) -> Predictions:
         score = anomaly_score(self.estimator, inputs)
         threshold = self.card.threshold if self.card.threshold is not None else float("inf")
         return Predictions(score > threshold, score, threshold=self.card.threshold, outside=outside)
@@ -110,6 +113,6 @@ class TrainedModel:
         return tuple(tuple(columns[row]) if row.any() else () for row in beyond)
 
 
-def anomaly_score(estimator: Any, inputs: pd.DataFrame) -> np.ndarray:
+def anomaly_score(estimator: Any, inputs: Any) -> np.ndarray:
     """Return shape (n,): the higher, the more anomalous (scikit-learn's ``score_samples`` turned round)."""
     return -np.asarray(estimator.score_samples(inputs), dtype=float)

@@ -10,7 +10,6 @@ import hmac
 from pathlib import Path
 from typing import Any
 
-import skops.io
 from pydantic import ValidationError
 
 from leitstand.errors import ModelError, TamperedModel
@@ -58,6 +57,8 @@ def save_model(model: TrainedModel, folder: Path) -> str:
     ModelError
         If the estimator holds a type that is not trusted, so that it could never be loaded again.
     """
+    import skops.io
+
     folder.mkdir(parents=True, exist_ok=True)
     skops.io.dump(model.estimator, folder / MODEL_FILE)
     _refuse_untrusted(folder / MODEL_FILE, model.card.project)
@@ -73,16 +74,29 @@ def load_model(folder: Path, sha256: str) -> TrainedModel:
     TamperedModel
         If a file is missing or changed, or holds a type that is not trusted.
     """
+    import skops.io  # brings scikit-learn along, which a service of compiled models does without
+
+    card = load_card(folder, sha256)
+    _refuse_untrusted(folder / MODEL_FILE, card.project)
+    estimator: Any = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED_TYPES))
+    return TrainedModel(estimator, card)
+
+
+def load_card(folder: Path, sha256: str) -> ModelCard:
+    """Return the card of the model in ``folder`` if both are exactly those with this hash; the model itself is not loaded.
+
+    Raises
+    ------
+    TamperedModel
+        If a file is missing or changed.
+    """
     found = digest(folder)
     if not hmac.compare_digest(found, sha256):
         raise TamperedModel("errors.model_hash", path=folder, expected=sha256[:12], found=found[:12])
     try:
-        card = ModelCard.model_validate_json((folder / CARD_FILE).read_text(encoding="utf-8"))
+        return ModelCard.model_validate_json((folder / CARD_FILE).read_text(encoding="utf-8"))
     except ValidationError as error:
         raise ModelError("errors.model_card", path=folder / CARD_FILE) from error
-    _refuse_untrusted(folder / MODEL_FILE, card.project)
-    estimator: Any = skops.io.load(folder / MODEL_FILE, trusted=list(TRUSTED_TYPES))
-    return TrainedModel(estimator, card)
 
 
 def digest(folder: Path) -> str:
@@ -104,6 +118,8 @@ def digest(folder: Path) -> str:
 
 
 def _refuse_untrusted(file: Path, project: str) -> None:
+    import skops.io
+
     unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
     if unknown:
         raise ModelError("errors.model_types", project=project, types=", ".join(unknown[:5]))

@@ -1,9 +1,11 @@
 """A project: its decisions (project.yaml), its contract, and its pure functions (model.py)."""
 
+import ast
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +15,6 @@ import pandas as pd
 
 from leitstand.contract import Contract
 from leitstand.errors import ProjectError
-from leitstand.pipelines import tabular_candidates
 from leitstand.prediction import Predictions
 from leitstand.spec import ProjectSpec, load_spec
 
@@ -67,9 +68,13 @@ class Project:
         """The contract of a prediction request: every column but the target and what is never learned from."""
         return self.contract.only([name for name in self.contract.names if name not in self.spec.not_learned])
 
+    def defines(self, name: str) -> bool:
+        """Return whether model.py defines the function."""
+        return hasattr(self.functions, name)
+
     def prepare(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """Return the one frame that the contract describes."""
-        if hasattr(self.functions, "prepare"):
+        if self.defines("prepare"):
             prepared: pd.DataFrame = self.functions.prepare(dict(tables), self.parameters)
             return prepared
         if len(tables) != 1:
@@ -79,28 +84,30 @@ class Project:
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the model inputs of conformed contract columns; same index."""
         columns = [name for name in self.input_contract.names if name in frame.columns]
-        if hasattr(self.functions, "features"):
+        if self.defines("features"):
             made: pd.DataFrame = self.functions.features(frame[columns], self.parameters)
             return made
         return frame[columns]
 
     def candidates(self, features: pd.DataFrame) -> dict[str, Any]:
         """Return the unfitted estimators to compare, by name."""
-        if hasattr(self.functions, "candidates"):
+        if self.defines("candidates"):
             made: dict[str, Any] = self.functions.candidates(features, self.parameters)
             return made
+        from leitstand.pipelines import tabular_candidates  # loads scikit-learn, which a service of compiled models does without
+
         return tabular_candidates(self.spec.task, features)
 
     def baseline(self, frame: pd.DataFrame) -> np.ndarray | None:
         """Return the answers of today's rule for each row, or None where model.py names none or none fits the columns."""
-        if not hasattr(self.functions, "baseline"):
+        if not self.defines("baseline"):
             return None
         answers = self.functions.baseline(frame, self.parameters)
         return None if answers is None else np.asarray(answers)
 
     def advise(self, frame: pd.DataFrame, predictions: Predictions) -> Sequence[Mapping[str, Any] | None]:
         """Return what follows from each prediction; None where nothing does."""
-        if not hasattr(self.functions, "advise"):
+        if not self.defines("advise"):
             return [None] * len(frame)
         advice: Sequence[Mapping[str, Any] | None] = self.functions.advise(frame, predictions, self.parameters)
         return advice
@@ -126,8 +133,12 @@ class Project:
         return load_module(self.folder / "sample.py", f"leitstand_project_{self.name}_sample")
 
 
-def load(folder: Path, contract: Contract) -> Project:
+def load(folder: Path, contract: Contract, *, lazily: bool = False) -> Project:
     """Return the project in ``folder`` with its contract, everything checked against everything.
+
+    Parameters
+    ----------
+    lazily : load model.py only when one of its functions is called, for whoever does without most of them
 
     Raises
     ------
@@ -140,8 +151,46 @@ def load(folder: Path, contract: Contract) -> Project:
         raise ProjectError("errors.project_folder_differs", path=path, found=spec.project, expected=folder.name)
     _check_columns(spec, contract, path)
     model_file = folder / "model.py"
-    functions = load_module(model_file, f"leitstand_project_{spec.project}") if model_file.exists() else ModuleType(spec.project)
+    name = f"leitstand_project_{spec.project}"
+    if not model_file.exists():
+        return Project(spec, contract, folder, ModuleType(name))
+    functions = _Unloaded(model_file, name) if lazily else load_module(model_file, name)
     return Project(spec, contract, folder, functions)
+
+
+class _Unloaded(ModuleType):
+    """A Python file that knows which names it defines and is loaded when one of them is asked for."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(name)
+        self._path = path
+        self._defined = _names_defined(path)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._defined:
+            raise AttributeError(name)
+        return getattr(self._loaded, name)
+
+    @cached_property
+    def _loaded(self) -> ModuleType:
+        return load_module(self._path, self.__name__)
+
+
+def _names_defined(path: Path) -> set[str]:
+    """Return the names that a Python file's own statements bind, nested ones left out."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise ProjectError("errors.model_py_broken", path=path, detail=f"{type(error).__name__}: {error}") from error
+    names: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return names
 
 
 def load_module(path: Path, name: str) -> ModuleType:

@@ -215,12 +215,16 @@ class Serving(Frozen):
 
     Parameters
     ----------
+    confidence_floor : of a classification: an answer whose likeliest class has a smaller probability is flagged, 0 to 1
+    log_days : how long predictions stay in the log; None for ever. ``leitstand log prune`` deletes older ones
     requests_per_second, requests_per_minute, rows_per_minute : of one client; None for no limit. They hold for each worker process
     """
 
+    confidence_floor: float | None = Field(default=None, gt=0, lt=1)
     max_rows: int = Field(default=1000, ge=1)
     max_body_mb: float = Field(default=20, gt=0)
     timeout_seconds: float = Field(default=30, gt=0)
+    log_days: int | None = Field(default=None, ge=1, le=36_500)
     requests_per_second: int | None = Field(default=None, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
     rows_per_minute: int | None = Field(default=None, ge=1)

@@ -14,6 +14,8 @@ from leitstand.contract import Scalar
 from leitstand.prediction import Predictions
 from leitstand.project import Project
 
+FlagName = Literal["outside_training_range", "below_confidence_floor", "fallback_used"]
+
 
 class Closed(BaseModel):
     """Base of all answers: numbers that JSON does not have become null."""
@@ -24,7 +26,7 @@ class Closed(BaseModel):
 class Flag(Closed):
     """Something doubtful about a prediction, and the columns it comes from."""
 
-    name: Literal["outside_training_range"]
+    name: FlagName
     columns: list[str]
 
 
@@ -72,6 +74,42 @@ class FeedbackResponse(Closed):
 
     matched: int
     unknown: list[str]
+
+
+def outputs(
+    predictions: Predictions, confidence_floor: float | None = None, fallback: bool = False
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Return per row what was answered (``prediction, score, probabilities, lower, upper``) and its flags, in types that JSON has."""
+    rows = len(predictions)
+    nothing: list[Any] = [None] * rows
+    value = predictions.value.tolist()
+    score, lower, upper = (
+        nothing if values is None else values.tolist() for values in (predictions.score, predictions.lower, predictions.upper)
+    )
+    chances = nothing
+    unsure = [False] * rows
+    if predictions.probabilities is not None:
+        names = [str(name) for name in predictions.classes]
+        chances = [dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()]
+        if confidence_floor is not None:
+            unsure = (predictions.probabilities.max(axis=1) < confidence_floor).tolist()
+    made = []
+    for i in range(rows):
+        flags: list[dict[str, Any]] = []
+        if predictions.outside and predictions.outside[i]:
+            flags.append({"name": "outside_training_range", "columns": list(predictions.outside[i])})
+        if unsure[i]:
+            flags.append({"name": "below_confidence_floor", "columns": []})
+        if fallback:
+            flags.append({"name": "fallback_used", "columns": []})
+        output = {"prediction": value[i], "score": score[i], "probabilities": chances[i], "lower": lower[i], "upper": upper[i]}
+        made.append((output, flags))
+    return made
+
+
+def flag_names(flag: Mapping[str, Any]) -> list[str]:
+    """Return a flag as the log keeps it: one text per column, or its bare name."""
+    return [f"{flag['name']}:{column}" for column in flag["columns"]] or [flag["name"]]
 
 
 def answers(project: Project, frame: pd.DataFrame, predictions: Predictions) -> list[Answer]:

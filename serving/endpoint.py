@@ -1,97 +1,104 @@
-"""One project that is served: its champion, its request models and its log."""
+"""One project that is served: what a request may hold, and the champion's answers to it."""
 
-import logging
-import time
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
+import orjson
+import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from data_contracts.odcs import find_contract, read_contract
-from infra.prediction_log import PredictionLog
-from infra.registry import ModelVersion, Registry
-from infra.settings import Settings
+from infra.prediction_entries import new_ids
 from leitstand.conforming import conform
 from leitstand.contract import Column
-from leitstand.errors import DataError, LeitstandError, ModelError, StateError
-from leitstand.folders import locate
-from leitstand.model import TrainedModel
-from leitstand.project import Project, load
-from leitstand.spec import load_spec
-from serving.answers import Answer, FeedbackResponse, PredictResponse, ServedModel, answers, logged
+from leitstand.errors import DataError
+from leitstand.prediction import Predictions
+from leitstand.project import Project
+from serving.answers import ServedModel, flag_names, outputs, plain
 from serving.problems import Problem, of_error, of_validation, saying
-from serving.schema import feedback_model, predict_model, to_frame
+from serving.released import ReleasedModel
+from serving.schema import Row, feedback_model, predict_model, to_frame
 
-logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
+Pseudonymise = Callable[[Row], Row]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The checked rows of one request; ``history`` stands before them and is seen, not answered."""
+
+    rows: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to one request as it leaves, and its rows as the log keeps them: id, inputs and output, both JSON; ``flagged`` counts them."""
+
+    body: bytes
+    rows: list[tuple[str, bytes, bytes]]
+    flagged: int
+
+
 class Endpoint:
-    """A loaded champion, ready to answer. Safe to use from several threads."""
+    """A loaded champion, ready to answer. Safe to use from several threads.
 
-    project: Project
-    model: TrainedModel
-    version: ModelVersion
-    log: PredictionLog
-    _rows: type[BaseModel] = field(init=False, repr=False)
-    _labels: type[BaseModel] = field(init=False, repr=False)
+    Parameters
+    ----------
+    pseudonymise : what the log keeps of a row in place of personal data
+    fallback : whether this is an earlier champion that answers because the newest cannot be loaded
+    """
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_rows", predict_model(self.project))
-        object.__setattr__(self, "_labels", feedback_model(self.project))
+    def __init__(
+        self, project: Project, released: ReleasedModel, pseudonymise: Pseudonymise | None = None, fallback: bool = False
+    ) -> None:
+        self.project, self.released, self.fallback = project, released, fallback
+        self._pseudonymise = pseudonymise
+        self._rows, self._labels = predict_model(project), feedback_model(project)
+        self._columns = {column.name: column for column in project.input_contract.columns}
+        self._files = [column.name for column in project.input_contract.columns if column.type == "file"]
+        self._model = orjson.Fragment(orjson.dumps(self.served.model_dump()))
+        self._array = _Array.of(project, released)
+        self._reference: pd.DataFrame | None = None
+        self._reading = Lock()
+
+    @property
+    def version(self) -> int:
+        """The model version that answers."""
+        return self.released.release.version
+
+    @property
+    def quick(self) -> bool:
+        """Whether a few rows are answered in microseconds, so that a thread would cost more than it brings."""
+        return self._array is not None
 
     @property
     def served(self) -> ServedModel:
         """What every answer says about the model."""
-        card = self.model.card
-        return ServedModel(
-            name=self.project.name, version=self.version.version, data_version=card.data_version, synthetic=card.synthetic
-        )
+        card = self.released.card
+        return ServedModel(name=self.project.name, version=self.version, data_version=card.data_version, synthetic=card.synthetic)
 
-    def predict(self, body: bytes, client: str) -> PredictResponse:
-        """Check a request, answer it and log every prediction; what is returned is on disk already.
+    def read(self, body: bytes) -> Asked:
+        """Return the rows of a request that keeps the contract.
 
         Raises
         ------
         Problem
-            If the request breaks the contract, the input cannot be used, or the log cannot be written.
+            If it does not.
         """
-        started = time.perf_counter()
-        columns = {column.name: column for column in self.project.input_contract.columns}
-        request = self._validated(self._rows, body, "rows", columns)
-        rows = request.rows
-        try:
-            made = self.answer(rows, getattr(request, "history", ()))
-        except DataError as error:
-            raise of_error(422, "input_refused", error) from error
-        latency_ms = (time.perf_counter() - started) * 1000
-        request_id = uuid4().hex
-        records = [
-            logged(answer, row, client=client, request_id=request_id, latency_ms=latency_ms)
-            for answer, row in zip(made, rows, strict=True)
-        ]
-        with _log_errors():
-            self.log.write(self.project.name, self.version.version, records)
-        return PredictResponse(predictions=made, model=self.served)
+        request = self._validated(self._rows, body, "rows", self._columns)
+        return Asked(request.rows, getattr(request, "history", []))
 
-    def answer(self, rows: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]] = ()) -> list[Answer]:
-        """Return the model's answers to checked rows; ``history`` stands before them and is seen, not answered."""
-        frame = conform(to_frame([*history, *rows], self.project.input_contract), self.project.input_contract)
-        predictions = self.model.predict(self.project, frame).take(np.arange(len(history), len(frame)))
-        return answers(self.project, frame.iloc[len(history) :], predictions)
-
-    def feedback(self, body: bytes, client: str) -> FeedbackResponse:
-        """Check labels and log them.
+    def read_labels(self, body: bytes) -> dict[str, Any]:
+        """Return the labels of a request by prediction id.
 
         Raises
         ------
         Problem
-            If the request breaks the contract, or the log cannot be written.
+            If the request breaks the contract, or names an id twice with different labels.
         """
         target = self.project.contract.column(self.project.spec.data.target)
         identifier = Column(name="id", type="string", required=True, max_length=64)
@@ -99,67 +106,113 @@ class Endpoint:
         for label in self._validated(self._labels, body, "labels", {"id": identifier, "value": target}).labels:
             if labels.setdefault(label.id, label.value) != label.value:
                 raise Problem(422, "request_invalid", saying("serving.id_twice", id=label.id))
-        with _log_errors():
-            result = self.log.label(self.project.name, labels, f"http:{client}")
-        return FeedbackResponse(matched=result.matched, unknown=list(result.unknown))
+        return labels
 
-    def _validated(self, model: type[BaseModel], body: bytes, key: str, columns: dict[str, Column]) -> Any:
+    def answer(self, asked: Sequence[Asked]) -> list[Answered | Problem]:
+        """Return the answers to several requests, computed together where none brings a history of its own."""
+        if self._array is not None:
+            rows = [row for one in asked for row in one.rows]
+            predictions = self._array.answer(rows)
+            return self._split(asked, predictions, [None] * len(rows))
+        if len(asked) > 1 and any(one.history for one in asked):
+            return [answered for one in asked for answered in self.answer([one])]
         try:
-            return model.model_validate_json(body)
+            predictions, advice = self._with_frame(asked)
+        except DataError as error:
+            if len(asked) > 1:  # one of them; the others get their answers
+                return [answered for one in asked for answered in self.answer([one])]
+            return [of_error(422, "input_refused", error)]
+        return self._split(asked, predictions, advice)
+
+    def reference(self) -> pd.DataFrame:
+        """Return the reference window, read once."""
+        with self._reading:
+            if self._reference is None:
+                self._reference = self.released.reference()
+            return self._reference
+
+    def _with_frame(self, asked: Sequence[Asked]) -> tuple[Predictions, Sequence[Any]]:
+        """Return the answers by way of a data frame: for projects with features or advice of their own, and models that need names."""
+        contract = self.project.input_contract
+        history = asked[0].history if len(asked) == 1 else []
+        frame = conform(to_frame([*history, *(row for one in asked for row in one.rows)], contract), contract)
+        predictions = self.released.model.predict(self.project, frame).take(np.arange(len(history), len(frame)))
+        return predictions, self.project.advise(frame.iloc[len(history) :], predictions)
+
+    def _split(self, asked: Sequence[Asked], predictions: Predictions, advice: Sequence[Any]) -> list[Answered | Problem]:
+        made = outputs(predictions, self.project.spec.serving.confidence_floor, self.fallback)
+        ids = new_ids(len(made))
+        answered: list[Answered | Problem] = []
+        start = 0
+        for one in asked:
+            answers, logged = [], []
+            for i, row in enumerate(one.rows, start):
+                output, flags = made[i]
+                follows = advice[i]
+                told = {"id": ids[i], **output, "flags": flags, "advice": None if follows is None else plain(follows)}
+                answers.append(told)
+                kept = {**output, "flags": [shown for flag in flags for shown in flag_names(flag)]}
+                logged.append((ids[i], orjson.dumps(self._kept(row)), orjson.dumps(kept)))
+            body = orjson.dumps({"predictions": answers, "model": self._model})
+            flagged = sum(bool(flags) for _, flags in made[start : start + len(one.rows)])
+            answered.append(Answered(body, logged, flagged))
+            start += len(one.rows)
+        return answered
+
+    def _kept(self, row: dict[str, Any]) -> Row:
+        """Return what the log keeps of a row: of a file only the SHA-256, of personal data a pseudonym."""
+        if self._files:
+            row = {name: _fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()}
+        return row if self._pseudonymise is None else self._pseudonymise(row)
+
+    def _validated(self, model: type[BaseModel], body: bytes, key: str, columns: Mapping[str, Column]) -> Any:
+        try:
+            return model.__pydantic_validator__.validate_json(body)
         except ValidationError as error:
             raise of_validation(error, key, columns, self.project.spec.serving.max_rows, self.project.name) from error
 
 
-@contextmanager
-def _log_errors() -> Iterator[None]:
-    """Turn errors of the log into an answer that names no file or database of ours."""
-    try:
-        yield
-    except StateError as error:
-        logger.error("%s", error)
-        raise Problem(503, "log_unavailable", saying("serving.log_unavailable")) from error
+class _Array:
+    """The way without a data frame: rows of numbers straight into a compiled model.
 
-
-Endpoints = dict[str, Endpoint | LeitstandError]
-
-
-def load_endpoints(names: Sequence[str], settings: Settings) -> Endpoints:
-    """Return an endpoint per project, or the error that keeps it from being served: one broken model takes no other down."""
-    registry, log = Registry(settings), PredictionLog(settings.database("predictions"))
-    try:
-        return {name: _load_or_explain(name, settings, registry, log) for name in names}
-    finally:
-        registry.close()
-
-
-def _load_or_explain(name: str, settings: Settings, registry: Registry, log: PredictionLog) -> Endpoint | LeitstandError:
-    try:
-        return load_endpoint(name, settings, registry, log)
-    except LeitstandError as error:
-        logger.error("%s is not served: %s", name, error)
-        return error
-    except Exception as error:
-        logger.error("%s is not served: %s", name, without_values(error))
-        return ModelError("serving.load_failed", project=name, reason=type(error).__name__)
-
-
-def load_endpoint(name: str, settings: Settings, registry: Registry, log: PredictionLog) -> Endpoint:
-    """Return the project's champion, its hash checked, ready to answer.
-
-    Raises
-    ------
-    LeitstandError
-        If the project is unknown or broken, has no champion, or its model cannot be trusted.
+    Parameters
+    ----------
+    names : model inputs in order, all of them number columns of the contract
     """
-    folder = locate(name, settings.roots)
-    contract = read_contract(find_contract(load_spec(folder / "project.yaml").contract_file, settings.roots))
-    project = load(folder, contract)
-    champion = registry.champion(name)
-    if champion is None:
-        raise ModelError("serving.no_champion", project=name)
-    return Endpoint(project, registry.fetch(champion), champion, log)
+
+    def __init__(self, released: ReleasedModel, names: Sequence[str]) -> None:
+        self._model, self._names = released.model, tuple(names)
+        self._values = itemgetter(*names)
+        watched = [name for name in names if name in released.card.ranges]
+        self._watched = np.asarray(watched, dtype=object)
+        self._positions = np.asarray([self._names.index(name) for name in watched], dtype=np.intp)
+        self._low = np.asarray([released.card.ranges[name][0] for name in watched])
+        self._high = np.asarray([released.card.ranges[name][1] for name in watched])
+
+    @staticmethod
+    def of(project: Project, released: ReleasedModel) -> "_Array | None":
+        """Return the way for a project, or None where features, advice, other columns or the model itself need a data frame."""
+        numbers = {column.name for column in project.input_contract.columns if column.is_number or column.type == "boolean"}
+        needs = project.defines("features") or project.defines("advise") or project.spec.data.history_rows > 0
+        every = set(project.input_contract.names) == numbers and set(released.card.feature_names) <= numbers
+        return _Array(released, released.card.feature_names) if released.compiled and every and not needs else None
+
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
+        """Return the answers; missing values are NaN."""
+        try:
+            picked = [self._values(row) for row in rows]
+        except KeyError:  # a column that may be missing is
+            picked = [tuple(row.get(name) for name in self._names) for row in rows]
+        values = np.array(picked, dtype=np.float64).reshape(len(rows), len(self._names))
+        return self._model.of_inputs(values, self._outside(values))
+
+    def _outside(self, values: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        watched = values if len(self._watched) == values.shape[1] else values[:, self._positions]
+        beyond = (watched < self._low) | (watched > self._high)
+        if not beyond.any():
+            return ()
+        return tuple(tuple(self._watched[row]) if row.any() else () for row in beyond)
 
 
-def without_values(error: BaseException) -> str:
-    """Return where an error came from, but not its message: that may repeat what was sent."""
-    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+def _fingerprint(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -83,7 +83,13 @@ class Service:
 
 
 def start_service(
-    projects: Sequence[str], settings: Settings, *, host: str = "127.0.0.1", port: int = 0, seconds: float = START_SECONDS
+    projects: Sequence[str],
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    compiling: bool = False,
+    seconds: float = START_SECONDS,
 ) -> Service:
     """Start the service and wait until it answers for at least one of the projects.
 
@@ -92,6 +98,7 @@ def start_service(
     projects : names; those whose model cannot be served are named in ``Service.unavailable``
     host : loopback address
     port : 0 takes a free one
+    compiling : whether models are compiled first, once per version: worth its seconds for a service that stays
     seconds : to wait for it
 
     Raises
@@ -110,7 +117,7 @@ def start_service(
     log = settings.folder("logs") / f"service-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(projects, address, port),
+            _command(projects, address, port, compiling),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -144,7 +151,7 @@ def serve_forever(
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with start_service(projects, settings, host=host, port=port) as service:
+        with start_service(projects, settings, host=host, port=port, compiling=True) as service:
             announce(service)
             code = service.process.wait()
             raise ServiceError("serving.service_ended", code=code, log=service.log, tail=service.tail())
@@ -158,8 +165,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _command(projects: Sequence[str], host: str, port: int) -> list[str]:
-    arguments = ["--arg", f"projects={','.join(projects)}", "--arg", f"launcher={os.getpid()}"]
+def _command(projects: Sequence[str], host: str, port: int, compiling: bool) -> list[str]:
+    given = {"projects": ",".join(projects), "launcher": os.getpid(), "compiling": compiling}
+    arguments = [part for name, value in given.items() for part in ("--arg", f"{name}={value}")]
     limits = ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
     where = ["--host", host, "--port", str(port)]
     return [sys.executable, "-m", "bentoml", "serve", "serving.service:LeitstandService", *where, *limits, *arguments]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -86,7 +87,17 @@ def saying(key: str, **values: object) -> Callable[[Language], str]:
 
 def of_error(status: int, name: str, error: LeitstandError) -> Problem:
     """Return the problem that one of our errors is to the client."""
-    return Problem(status, name, error.render)
+    return Problem(status, name, lambda language: without_folders(error, language))
+
+
+def without_folders(error: LeitstandError, language: Language) -> str:
+    """Return the message of an error without where on this machine its files lie."""
+    values = {name: _last_part(value) if name in ("path", "folder", "file") else value for name, value in error.values.items()}
+    return text(error.key, language, **values)
+
+
+def _last_part(value: object) -> str:
+    return PurePath(str(value)).name
 
 
 def of_validation(error: ValidationError, key: str, columns: Mapping[str, Column], most: int, project: str) -> Problem:

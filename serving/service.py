@@ -4,10 +4,12 @@
 BentoML's own routes would answer errors in another form and know no languages, so our application stands in front of all of them.
 """
 
+import logging
 import os
 from typing import Any
 
 import bentoml
+from _bentoml_sdk import Service
 from pydantic import BaseModel
 
 from infra.lifeline import end_with
@@ -20,12 +22,14 @@ class Arguments(BaseModel):
 
     Parameters
     ----------
-    projects : names, separated by commas
+    projects : names, separated by commas; empty for all that have a champion
     launcher : process id that the service must not outlive; 0 for none
+    compiling : whether a champion without a compiled form gets one before it is loaded
     """
 
-    projects: str
+    projects: str = ""
     launcher: int = 0
+    compiling: bool = True
 
 
 @bentoml.service(
@@ -40,17 +44,35 @@ class LeitstandService:
     """Answers for the champions of the named projects."""
 
     def __init__(self) -> None:
+        from infra.group_commit import GroupCommit
+        from infra.prediction_log import PredictionLog
         from infra.settings import calm_tools, load_settings
         from serving.app import Leitstand
-        from serving.endpoint import load_endpoints
+        from serving.loading import Champions
+        from serving.queue import Queue
 
         arguments = bentoml.use_arguments(Arguments)
         if arguments.launcher:
             end_with(os.getppid(), grandparent=arguments.launcher)
         calm_tools()
+        for name in (
+            "uvicorn.access",
+            "uvicorn.error",
+        ):  # a line per request costs as much as the answer; the prediction log has them
+            logging.getLogger(name).setLevel(logging.WARNING)
         settings = load_settings()
-        endpoints = load_endpoints(arguments.projects.split(","), settings)
-        self.app = Leitstand(endpoints, settings.language).app()
+        log = PredictionLog(settings.database("predictions"))
+        self.commit = GroupCommit(log)
+        names = arguments.projects.split(",") if arguments.projects else None
+        self.champions = Champions(names, settings, arguments.compiling)
+        self.app = Leitstand(self.champions, Queue(self.commit), log, settings.language)
+        self.champions.watch()
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    async def end(self) -> None:
+        """Write what still waits for the log."""
+        self.champions.stop()
+        await self.commit.close()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def follow_launcher() -> None:
@@ -60,16 +82,35 @@ class LeitstandService:
             end_with(launcher)
 
 
-class InFront:
-    """ASGI middleware that answers every request with our application; start-up and shutdown stay BentoML's."""
+class _InFront:
+    """ASGI application that answers every request with ours; start-up and shutdown stay BentoML's."""
 
-    def __init__(self, app: Any) -> None:
-        self.bento = app
+    def __init__(self, bento: Any) -> None:
+        self._bento = bento
+        self._own: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand HTTP to our application and everything else to BentoML."""
-        answering = bentoml.get_current_service().app if scope["type"] == "http" else self.bento
-        await answering(scope, receive, send)
+        if scope["type"] != "http":
+            await self._bento(scope, receive, send)
+            return
+        if self._own is None:
+            self._own = bentoml.get_current_service().app
+        await self._own(scope, receive, send)
 
 
-LeitstandService.add_asgi_middleware(InFront)  # type: ignore[attr-defined]
+class _Fronted(Service[Any]):
+    """A BentoML service with our application in front of its own.
+
+    An application that is mounted, or added as middleware, stands behind BentoML's tracing and time-out, which cost three times what an answer
+    does; we have a time limit per project, and metrics.
+    """
+
+    __slots__ = ()
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """Return what answers on the socket."""
+        return _InFront(super().to_asgi(is_main))
+
+
+LeitstandService.__class__ = _Fronted  # type: ignore[assignment]

@@ -8,23 +8,31 @@ import typer
 from flows.cli.app import Json, Name, app, emit, settings
 
 
-@app.command(epilog="Example: leitstand serve cell_diagnostics --port 3000")
+@app.command(epilog="Example: leitstand serve cell_diagnostics virtual_sensor --port 3000")
 def serve(
-    project: Name,
+    projects: Annotated[list[str] | None, typer.Argument(help="Projects; all that have a champion where none is named.")] = None,
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.")] = 3000,
     json: Json = False,
 ) -> None:
-    """Answer for a project's champion over HTTP until Ctrl-C; on loopback only."""
+    """Answer for the champions of projects over HTTP until Ctrl-C; on loopback only. A promotion or rollback takes effect at once."""
     from flows.cli.console import say
+    from infra.releases import Releases
     from serving.launch import Service, serve_forever
+
+    now = settings()
+    names = projects or sorted(Releases(now).champions())
 
     def announce(service: Service) -> None:
         if json:
-            emit({"url": service.url, "pid": service.pid, "project": project})
-        else:
-            say("serving", url=service.url, project=project)
+            emit({"url": service.url, "pid": service.pid, "projects": names, "unavailable": service.unavailable})
+            return
+        for name in names:
+            if name not in service.unavailable:
+                say("serving", url=service.url, project=name)
+        for name, reason in service.unavailable.items():
+            say("not_serving", project=name, reason=reason)
 
-    serve_forever([project], settings(), port=port, announce=announce)
+    serve_forever(names, now, port=port, announce=announce)
 
 
 @app.command(epilog="Example: leitstand predict cell_diagnostics --data new.csv --output answers.csv")

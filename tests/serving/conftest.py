@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from data_contracts.odcs import write_contract
 from infra.prediction_log import PredictionLog
 from infra.registry import ModelVersion, Registry
+from infra.releases import MODEL_FOLDER, Releases
 from infra.settings import Settings
 from infra.tracking import Tracker
 from leitstand.conforming import conform
@@ -79,6 +80,16 @@ def features(frame, parameters):
         raise SourceError("errors.file_missing", path="recording")
     return pd.DataFrame({"mean": [x.mean() for x in levels], "spread": [x.max() - x.min() for x in levels]}, index=frame.index)
 '''
+NUMBERS = Contract(
+    id="numbers",
+    table="numbers",
+    columns=(
+        Column(name="a", type="number", required=True),
+        Column(name="b", type="integer"),
+        Column(name="c", type="boolean"),
+        Column(name="y", type="number"),
+    ),
+)
 FAULTY = Contract(
     id="faulty",
     table="faulty",
@@ -119,7 +130,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     root = tmp_path_factory.mktemp("serving")
     settings = Settings(home=root / "home", workspace=root / "workspace")
     faulty = pd.DataFrame({"mode": ["a", "bb"] * 20, "y": [1.0, 2.0] * 20})
-    frames = {"cells": cells(), "line": line(), "sounds": sounds(), "faulty": faulty}
+    frames = {"cells": cells(), "line": line(), "sounds": sounds(), "faulty": faulty, "numbers": numbers()}
     projects = {
         "cells": make(
             settings, CELLS, "classification", {"target": "diagnosis", "positive": "malignant"}, serving={"max_rows": 200}
@@ -133,12 +144,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             serving={"max_rows": 50, "max_body_mb": 0.1},
         ),
         "sounds": make(settings, SOUNDS, "anomaly", {"target": "state", "normal": "normal"}, SOUNDS_MODEL),
+        "numbers": make(settings, NUMBERS, "regression", {"target": "y"}),
         "faulty": make(settings, FAULTY, "regression", {"target": "y"}, FAULTY_MODEL, serving={"timeout_seconds": 0.5}),
     }
     models = {name: train(project, frames[name]) for name, project in projects.items()}
     versions = {name: register(settings, projects[name], models[name], root / "models" / name) for name in models}
     tamper(settings, root / "models" / "tampered", models["cells"])
     make(settings, CELLS.model_copy(update={"id": "untrained"}), "classification", {"target": "diagnosis"})
+    relapse(settings, root / "models" / "relapsed", models["cells"])
+    crash(settings)
     return Stage(settings, projects, models, versions, frames)
 
 
@@ -149,14 +163,36 @@ def service(stage: Stage) -> Iterator[Service]:
 
 
 def tamper(settings: Settings, folder: Path, model: TrainedModel) -> None:
-    """Register a model and change one byte of its file afterwards."""
+    """Promote a model and change one byte of its release afterwards."""
     project = make(settings, CELLS.model_copy(update={"id": "tampered"}), "classification", {"target": "diagnosis"})
-    card = model.card.model_copy(update={"project": "tampered"})
-    version = register(settings, project, TrainedModel(model.estimator, card), folder)
-    file = Registry(settings).model_folder(version) / MODEL_FILE
+    version = register(settings, project, named(model, "tampered"), folder)
+    spoil(settings, version)
+
+
+def relapse(settings: Settings, folder: Path, model: TrainedModel) -> None:
+    """Promote two models of a project that wants the last good one, and spoil the second."""
+    contract = CELLS.model_copy(update={"id": "relapsed"})
+    project = make(settings, contract, "classification", {"target": "diagnosis"}, when_it_errs={"fallback": "last_good"})
+    register(settings, project, named(model, "relapsed"), folder)
+    spoil(settings, register(settings, project, named(model, "relapsed"), folder))
+
+
+def named(model: TrainedModel, project: str) -> TrainedModel:
+    return TrainedModel(model.estimator, model.card.model_copy(update={"project": project}))
+
+
+def spoil(settings: Settings, version: ModelVersion) -> None:
+    file = Releases(settings).folder(version.project, version.version) / MODEL_FOLDER / MODEL_FILE
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
+
+
+def crash(settings: Settings) -> None:
+    """Promote a model whose project fails when its functions are loaded."""
+    project = make(settings, NUMBERS.model_copy(update={"id": "crashing"}), "regression", {"target": "y"})
+    register(settings, project, named(train(project, numbers()), "crashing"), settings.root / "crashing")
+    (project.folder / "model.py").write_text("features = 1 / 0\n", encoding="utf-8")
 
 
 def make(settings: Settings, contract: Contract, task: str, data: dict, model: str = "", **sections: object) -> Project:
@@ -228,6 +264,15 @@ def cells() -> pd.DataFrame:
     frame["lab"] = np.where(np.arange(len(frame)) % 3 == 0, "north", "south")
     frame["diagnosis"] = np.where(data.target == 0, "malignant", "benign")
     return frame
+
+
+def numbers() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": random.normal(0, 1, 300), "b": random.integers(0, 10, 300).astype(float), "c": random.random(300) > 0.5}
+    )
+    frame.loc[::9, "b"] = np.nan
+    return frame.assign(y=2 * frame["a"] + frame["c"])
 
 
 def line() -> pd.DataFrame:

@@ -110,7 +110,7 @@ def test_only_loopback_can_be_the_address(stage: Any, host: str) -> None:
 def test_an_unknown_project_is_refused_before_anything_starts(stage: Any) -> None:
     with pytest.raises(UnknownName, match="Did you mean: cells"):
         start_service(["cels"], stage.settings)
-    with pytest.raises(UsageError, match="No project was named"):
+    with pytest.raises(UsageError, match="nothing to serve"):
         start_service([], stage.settings)
 
 

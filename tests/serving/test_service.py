@@ -205,7 +205,7 @@ def test_an_unknown_project_is_answered_with_the_nearest(http: httpx.Client) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/docs.json", "/schema.json", "/metrics", "/static_content/x", "/cells", "/cells/predict/x", "/..%2f..%2fetc/passwd"],
+    ["/", "/docs.json", "/schema.json", "/static_content/x", "/cells/predict/x", "/..%2f..%2fetc/passwd"],
 )
 def test_there_is_nothing_but_our_paths(http: httpx.Client, path: str) -> None:
     problem(http.get(path), 404, "path-unknown")
@@ -246,7 +246,9 @@ def test_a_body_that_comes_too_slowly_is_given_up(http: httpx.Client) -> None:
 
 
 def test_a_tampered_model_takes_down_only_its_own_path(http: httpx.Client) -> None:
-    assert "is not the one that was registered" in problem(http.get("/tampered/readyz"), 503, "model-unavailable")["detail"]
+    detail = problem(http.get("/tampered/readyz"), 503, "model-unavailable")["detail"]
+    assert "is not the one that was registered" in detail
+    assert "/releases" not in detail
     problem(post(http, "/tampered/predict", {"rows": []}), 503, "model-unavailable")
     state = http.get("/readyz").json()
     assert (state["status"], [name for name, project in state["projects"].items() if project["ready"]]) == (

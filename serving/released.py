@@ -1,0 +1,52 @@
+"""The model of a release: its compiled form where that answers alike, the original otherwise."""
+
+import logging
+from pathlib import Path
+from threading import Lock
+
+import pandas as pd
+
+from infra.releases import COMPILED_FOLDER, MODEL_FOLDER, REFERENCE_FILE, Release
+from leitstand.model import TrainedModel
+from leitstand.model_file import load_card, load_model
+from serving.compiled import load_compiled
+
+logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
+
+
+class ReleasedModel:
+    """One release, loaded.
+
+    Parameters
+    ----------
+    folder : of the release
+
+    Raises
+    ------
+    TamperedModel
+        If a file is missing or changed.
+    """
+
+    def __init__(self, release: Release, folder: Path) -> None:
+        self.release, self.folder = release, folder
+        self._loading = Lock()
+        self._original: TrainedModel | None = None
+        self.card = load_card(folder / MODEL_FOLDER, release.sha256)
+        compiled = load_compiled(folder / COMPILED_FOLDER, release.sha256)
+        self.compiled = compiled is not None
+        self.model = self.original if compiled is None else TrainedModel(compiled, self.card)
+        form = "compiled" if self.compiled else "original"
+        logger.info("%s version %s is loaded (%s)", release.project, release.version, form)
+
+    @property
+    def original(self) -> TrainedModel:
+        """The scikit-learn model, loaded when it is first needed: a compiled one answers without it."""
+        with self._loading:
+            if self._original is None:
+                self._original = load_model(self.folder / MODEL_FOLDER, self.release.sha256)
+            return self._original
+
+    def reference(self) -> pd.DataFrame:
+        """Return the reference window; empty where the release has none."""
+        file = self.folder / REFERENCE_FILE
+        return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
