@@ -84,6 +84,7 @@ def _property(column: Column) -> dict[str, Any]:
         "descriptionDe": column.description.de if column.description else None,
         "mediaType": column.media_type,
         "maxBytes": column.max_bytes,
+        "pseudonymise": column.pseudonymise,
         "guesses": list(column.guesses) or None,
     }
     valid = {"metric": "invalidValues", "arguments": {"validValues": list(column.allowed)}, "mustBe": 0}

@@ -6,7 +6,8 @@ hand the lock back. Measured per transaction of 16 rows with 30 numbers on SQLit
 when the rows travel as one JSON text that SQLite takes apart.
 """
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
@@ -27,6 +28,7 @@ class Appender:
         self._database = database
         self._turn = Lock()
         self._connection: Any = None
+        self._close: Callable[[], object] = lambda: None
 
     def append(self, entries: Sequence[LogEntry]) -> None:
         """Append the entries in one transaction; see ``PredictionLog.append``."""
@@ -50,7 +52,8 @@ class Appender:
 
     def _insert(self, rows: Sequence[tuple[Any, ...]], conflict: str) -> None:
         if self._connection is None:
-            self._connection = self._opened()
+            self._connection = connection = self._opened()
+            self._close = weakref.finalize(self, connection.close)  # also when the log is merely forgotten
         run, numbered = self._connection.execute, not self._database.is_sqlite
         blocks = [rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS)]
         try:
@@ -76,9 +79,8 @@ class Appender:
         return connection
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._connection = None
+        self._close()
 
 
 @cache

@@ -51,6 +51,7 @@ class Column(Frozen):
     media_type : of files, such as ``audio/wav``
     max_bytes : of files
     personal_data : ``special`` is Art. 9 GDPR (health and the like)
+    pseudonymise : whether the prediction log keeps a pseudonym in place of the value; where left out, texts that are personal data are
     guesses : the names of the properties that were inferred from data and that nobody has confirmed yet
     """
 
@@ -69,12 +70,18 @@ class Column(Frozen):
     media_type: str | None = None
     max_bytes: int | None = Field(default=None, ge=1)
     personal_data: PersonalData = "none"
+    pseudonymise: bool | None = None
     guesses: tuple[str, ...] = ()
 
     @property
     def is_number(self) -> bool:
         """Whether the values can be computed with."""
         return self.type in ("integer", "number")
+
+    @property
+    def is_pseudonymised(self) -> bool:
+        """Whether the prediction log keeps a pseudonym in place of the value. Numbers stay by default: drift is read from them."""
+        return self.pseudonymise if self.pseudonymise is not None else self.personal_data != "none" and self.type == "string"
 
 
 class Contract(Frozen):
@@ -116,6 +123,11 @@ class Contract(Frozen):
     def names(self) -> list[str]:
         """The column names in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def pseudonymised(self) -> tuple[str, ...]:
+        """The names of the columns of which the prediction log keeps pseudonyms."""
+        return tuple(column.name for column in self.columns if column.is_pseudonymised)
 
     @property
     def primary_key(self) -> list[str]:

@@ -48,7 +48,8 @@ class Watched:
 def watched_inputs(contract: Contract, reference: pd.DataFrame, window: pd.DataFrame) -> list[Watched]:
     """Return the columns that can be compared.
 
-    Left out are dates (they always move on), files (a path says nothing), identifiers (every one is new) and what the reference never had.
+    Left out are dates (they always move on), files (a path says nothing), identifiers (every one is new), columns of which the log keeps
+    pseudonyms (the reference holds the values themselves) and what the reference never had.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def _evidently_kind(column: Watched) -> ColumnType:
 
 def _comparable(column: Column) -> bool:
     identifies = column.unique or column.primary_key_position is not None
-    return not identifies and column.type not in ("date", "timestamp", "file")
+    return not identifies and not column.is_pseudonymised and column.type not in ("date", "timestamp", "file")
 
 
 def _is_number(column: Column) -> bool:

@@ -61,7 +61,7 @@ def _too_often_missing(column: Column, reference: pd.Series, window: pd.Series) 
 
 
 def _stuck(column: Column, reference: pd.Series, values: pd.Series) -> bool:
-    if column.type in ("date", "timestamp", "file") or len(values) == 0 or values.nunique() > 1:
+    if column.is_pseudonymised or column.type in ("date", "timestamp", "file") or len(values) == 0 or values.nunique() > 1:
         return False
     usual = ((reference == values.iloc[0]).sum() + 1) / (len(reference) + 2)
     return bool(usual ** len(values) < CHANCE)

@@ -10,6 +10,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
 
 from leitstand.conforming import conform
+from leitstand.contract import Column, Contract
 from leitstand.project import Project
 from monitoring.drift import CATEGORIES, NUMBERS, Watched, drift, evidently_columns, register_statistics, watch, watched_inputs
 from monitoring.page import write_page
@@ -46,7 +47,7 @@ def monitor(
         If the page cannot be written.
     """
     settings = project.spec.monitoring
-    contract = project.input_contract.only([column.name for column in project.input_contract.columns if column.type != "file"])
+    contract = _as_logged(project.input_contract)
     before, now = conform(reference, contract), conform(window, contract)
     enough = min(len(before), len(now)) >= settings.minimum_rows
     inputs = watched_inputs(contract, before, now) if enough else []
@@ -86,6 +87,18 @@ def monitor(
     if html is not None:
         write_page(html, result, _pictures([*answers, *inputs], settings.threshold, settings.drifted_share))
     return result
+
+
+def _as_logged(contract: Contract) -> Contract:
+    """Return the contract of what can be watched: without files, and with pseudonyms, which only show that there is a value, as texts."""
+    kept = [
+        Column(name=column.name, type="string", required=column.required, pseudonymise=True)
+        if column.is_pseudonymised
+        else column
+        for column in contract.columns
+        if column.type != "file"
+    ]
+    return contract.model_copy(update={"columns": tuple(kept)})
 
 
 def _strength(column: ColumnDrift) -> tuple[bool, float]:

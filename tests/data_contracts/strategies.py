@@ -35,6 +35,7 @@ def columns(draw: st.DrawFn, name: str, key: int | None) -> Column:
         media_type=draw(optional(TEXT)),
         max_bytes=draw(optional(st.integers(1, 10**12))),
         personal_data=draw(st.sampled_from(["none", "personal", "special"])),
+        pseudonymise=draw(st.sampled_from([None, True, False])),
         guesses=tuple(draw(st.lists(st.sampled_from(["type", "minimum", "unit", "allowed"]), unique=True))),
     )
 

@@ -155,7 +155,7 @@ def test_one_bad_entry_takes_no_other_down(log: PredictionLog) -> None:
     log.append([entry(0, ids=taken)])
     no_bytes = LogEntry("demo", 1, None, datetime.now(UTC), None, None, [(new_ids(1)[0], "text", OUTPUT)])  # type: ignore[list-item]
 
-    async def run() -> list[None | BaseException]:
+    async def run() -> list[BaseException | None]:
         commits = GroupCommit(log)
         all_of_them = [entry(1), entry(2, ids=taken), entry(3), no_bytes, entry(4)]
         outcomes = await asyncio.gather(*map(commits.commit, all_of_them), return_exceptions=True)

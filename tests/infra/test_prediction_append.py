@@ -94,7 +94,7 @@ def test_any_number_of_rows_goes_in_one_call(log: PredictionLog, rows: int) -> N
 def test_a_call_is_kept_whole_or_not_at_all(log: PredictionLog) -> None:
     ids = new_ids(3 * BLOCK_ROWS)
     log.append([entry(0, ids=[ids[-1]])])
-    with pytest.raises(StateError, match="refused: .*(unique|UNIQUE)"):
+    with pytest.raises(StateError, match=r"refused: .*(unique|UNIQUE)"):
         log.append([entry(*range(len(ids)), ids=ids)])
     assert log.count("demo") == 1
     log.append([entry(7)])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -51,6 +52,23 @@ def test_a_dead_sensor_is_named(project: Project, reference: pd.DataFrame, windo
     assert [(fault.column, fault.fault, fault.rows) for fault in result.quality] == [("pressure", "missing", 300)]
     assert result.drifted == ["pressure"]
     assert "'pressure' has no value in 300 of 300 rows" in result.summary("en")
+
+
+def test_of_pseudonyms_only_missing_values_are_watched(project: Project, reference: pd.DataFrame, window: pd.DataFrame) -> None:
+    """The reference holds the values themselves, so the two sides never look alike."""
+    hidden = {"product", "note", "stage", "cooled"}
+    columns = [
+        column.model_copy(update={"pseudonymise": True, "required": column.name == "note"}) if column.name in hidden else column
+        for column in project.contract.columns
+    ]
+    contract = project.contract.model_copy(update={"columns": tuple(columns)})
+    logged = window.assign(product="p:1", note=[None] * 5 + ["p:2"] * (len(window) - 5), stage="p:3", cooled="p:4")
+
+    result = monitor(dataclasses.replace(project, contract=contract), reference, logged, reference_metrics=HOLDOUT)
+
+    assert {column.name for column in result.columns} == {"temperature", "pressure", "residue"}
+    assert not result.input_drift
+    assert [(fault.column, fault.fault, fault.rows) for fault in result.quality] == [("note", "missing", 5)]
 
 
 def test_a_stuck_sensor_is_named(project: Project, reference: pd.DataFrame, window: pd.DataFrame) -> None:
