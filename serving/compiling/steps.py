@@ -24,7 +24,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -45,9 +45,9 @@ def write(graph: Graph, step: Any, wire: Wire) -> Wire:
     Unsupported
         If the step cannot be written.
     """
-    if step == "passthrough" or step is None:
-        return wire
     kind = type(step)
+    if step == "passthrough" or step is None or (kind is FunctionTransformer and step.func is None):
+        return wire
     if kind in OF_INPUTS:
         return OF_INPUTS[kind](graph, step, wire)
     if any(column.kind != "number" for column in wire.inputs):

@@ -161,7 +161,7 @@ def test_what_own_projects_may_bring_is_compiled(estimator: Any, task: str, tmp_
             "regression",
             make_pipeline(SimpleImputer(keep_empty_features=False), MinMaxScaler(), GaussianProcessRegressor(alpha=0.1)),
         ),
-        ("anomaly", IsolationForest(50, max_features=0.5, random_state=0)),
+        ("anomaly", IsolationForest(n_estimators=50, max_features=0.5, random_state=0)),
     ],
     ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
