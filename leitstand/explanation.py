@@ -195,14 +195,14 @@ class Explainer:
         return self._trees
 
     def _explanation(
-        self, predictions: Predictions, i: int, given: pd.Series, inputs: pd.Series, output: int, found: Shares
+        self, predictions: Predictions, i: int, row: pd.Series, inputs: pd.Series, output: int, found: Shares
     ) -> Explanation:
         card = self.model.card
         contract = {column.name: column for column in self.project.input_contract.columns}
         parts = [
             Contribution(
                 column=name,
-                value=_plain(given[name], contract[name]) if name in contract else _plain(inputs[name], None),
+                value=given(row[name], contract[name]) if name in contract else given(inputs[name], None),
                 contribution=float(found.values[player]),
                 looks_back=name in self._unpacked.looks_back,
             )
@@ -233,7 +233,7 @@ def _typical(answers: np.ndarray) -> np.ndarray:
     return np.sort(order[((np.arange(count) + 0.5) * len(answers) / count).astype(int)])
 
 
-def _plain(value: Any, column: Column | None) -> Scalar | None:
+def given(value: Any, column: Column | None) -> Scalar | None:
     """Return a conformed value as it was given."""
     if (column is not None and column.type == "file") or isinstance(value, bytes) or pd.isna(value):
         return None

@@ -54,16 +54,17 @@ def encoded_origins(transformer: Any, names: Sequence[str]) -> list[str] | None:
 
 
 def _of_columns(transformer: ColumnTransformer, names: Sequence[str]) -> list[str] | None:
-    places = {name: i for i, name in enumerate(getattr(transformer, "feature_names_in_", range(len(names))))}
+    places = {name: i for i, name in enumerate(getattr(transformer, "feature_names_in_", []))}
     origins: dict[int, str] = {}
     for label, step, columns in transformer.transformers_:
         part = transformer.output_indices_[label]
         if part.start == part.stop:
             continue
         chosen = [columns] if isinstance(columns, str | int) else list(columns)
-        if not all(name in places for name in chosen):  # a mask or a slice
+        inputs = [places.get(name) if isinstance(name, str) else int(name) for name in chosen]
+        if any(isinstance(name, bool | np.bool_) for name in chosen) or any(i is None for i in inputs):
             return None
-        known = encoded_origins(step, [names[places[name]] for name in chosen])
+        known = encoded_origins(step, [names[i] for i in inputs if i is not None])
         if known is None:
             return None
         origins |= dict(zip(range(part.start, part.stop), known, strict=True))

@@ -228,6 +228,8 @@ def exact(game: Game, clock: Clock) -> np.ndarray:
 def sampled(game: Game, clock: Clock, generator: np.random.Generator) -> np.ndarray:
     """Return shape (count,): one round of estimates, which add up to ``top`` less the mean of ``bottom`` whatever the orders are.
 
+    They are exact where players act alone or in pairs, because each order comes with its reverse.
+
     Raises
     ------
     OutOfTime

@@ -59,6 +59,9 @@ class TreeShap:
             thresholds, ranks = np.unique(trees.thresholds[splits], return_inverse=True)
             trees.thresholds[splits] = ranks
             self._thresholds.append(thresholds)
+        trees.values = trees.values - trees.values[:, 0].mean(
+            axis=0
+        )  # shap keeps 32 bits, too few for small steps at a great height
         self._explainer.data = self._ranked(background)
 
     def parts(self, row: np.ndarray, output: int) -> np.ndarray:

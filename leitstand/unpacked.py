@@ -79,7 +79,7 @@ def model_inputs(model: TrainedModel, project: Project, frame: pd.DataFrame) -> 
 
 
 def _as_in_contract(project: Project, name: str) -> bool:
-    return name in project.input_contract.names and not hasattr(project.functions, "features")
+    return name in project.input_contract.names and not project.defines("features")
 
 
 def _taken_apart(estimator: Any, inputs: pd.DataFrame) -> tuple[Pipeline | None, Any, Sequence[str]]:
