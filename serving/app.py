@@ -8,30 +8,38 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from infra.api_keys import Right
 from infra.prediction_log import PredictionLog
 from leitstand.errors import LeitstandError, StateError, UnknownName
-from leitstand.texts import Language
+from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse, PredictResponse
 from serving.endpoint import Endpoint
 from serving.loading import Endpoints, without_values
 from serving.metrics import Metrics
+from serving.openapi import document
+from serving.page import Listed, index, page, page_headers
 from serving.problems import MEDIA_TYPE, Problem, ProblemDocument, ProblemError, of_error, saying, without_folders
-from serving.queue import Queue
+from serving.protection import Guard, security_headers
+from serving.queue import Queue, overloaded
 from serving.request import Gone, Scope, client_host, header, preferred, read_body
 from serving.schema import example, feedback_model, predict_model
 
 logger = logging.getLogger("bentoml.leitstand")
 Handler = Callable[[Request], Awaitable[Response]]
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {name.decode(): value.decode() for name, value in security_headers(tls=False)}
 PATHS = (
     "POST /{project}/predict",
+    "POST /{project}/explain",
     "POST /{project}/feedback",
+    "GET /{project}/",
+    "GET /{project}/openapi.json",
     "GET /{project}/schema",
     "GET /{project}/model",
     "GET /{project}/readyz",
@@ -41,6 +49,8 @@ PATHS = (
 )
 LARGE_BODY = 100_000  # bytes; longer ones are checked in a thread, for the event loop has others to see to
 PREDICT = "/predict"
+EXPLAINERS = 1  # explanations compute long: one at a time leaves the other core to the answers
+MOST_EXPLAINING = 8
 
 
 class Champions(Protocol):
@@ -55,14 +65,20 @@ class Leitstand:
     Parameters
     ----------
     champions : what is served, or why it is not
+    guard : who may ask for what
     language : where the client asks for none
+    tls : whether the service itself speaks TLS
     """
 
-    def __init__(self, champions: Champions, queue: Queue, log: PredictionLog, language: Language) -> None:
-        self.champions, self.queue, self.log, self.language = champions, queue, log, language
+    def __init__(
+        self, champions: Champions, queue: Queue, log: PredictionLog, guard: Guard, language: Language, *, tls: bool = False
+    ) -> None:
+        self.champions, self.queue, self.log, self.guard, self.language = champions, queue, log, guard, language
         self.metrics = Metrics()
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-        self._headers.append((b"content-type", b"application/json"))
+        self._secure = security_headers(tls=tls)
+        self._page_headers = {name.decode(): value.decode() for name, value in security_headers(tls=tls, page=True)}
+        self._headers = [*self._secure, (b"content-type", b"application/json")]
+        self._explainers = CapacityLimiter(EXPLAINERS)
         self._others = self._starlette()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -79,11 +95,13 @@ class Leitstand:
         started = perf_counter()
         limits, project = endpoint.project.spec.serving, endpoint.project.name
         try:
+            client = self.guard.admit(scope["headers"], client_host(scope), project, "predict")
             self.queue.require_room()
             body = await read_body(scope, receive, limits)
             asked = endpoint.read(body) if len(body) < LARGE_BODY else await asyncio.to_thread(endpoint.read, body)
+            self.guard.charge(client, project, len(asked.rows))
             async with asyncio.timeout(limits.timeout_seconds):
-                answer = await self.queue.answer(endpoint, asked, client_host(scope), started)
+                answer = await self.queue.answer(endpoint, asked, client, started)
         except Gone:
             return
         except Exception as error:
@@ -99,17 +117,55 @@ class Leitstand:
 
     async def feedback(self, request: Request) -> Response:
         """Answer ``POST /{project}/feedback``."""
-        endpoint = self._endpoint(request)
+        endpoint, client = self._admitted(request, "feedback")
         limits = endpoint.project.spec.serving
         labels = endpoint.read_labels(await read_body(request.scope, request.receive, limits))
-        source = f"http:{client_host(request.scope)}"
         async with asyncio.timeout(limits.timeout_seconds):
-            result = await asyncio.to_thread(self.log.label, endpoint.project.name, labels, source)
+            result = await asyncio.to_thread(self.log.label, endpoint.project.name, labels, f"http:{client}")
         return _json(FeedbackResponse(matched=result.matched, unknown=list(result.unknown)).model_dump())
+
+    async def explain(self, request: Request) -> Response:
+        """Answer ``POST /{project}/explain``; nothing is logged, for nothing is predicted that was not asked before."""
+        endpoint, client = self._admitted(request, "predict")
+        limits, language = endpoint.project.spec.serving, self._language(request.scope)
+        if self._explainers.statistics().tasks_waiting >= MOST_EXPLAINING:
+            raise overloaded()
+        asked = endpoint.explaining.read(await read_body(request.scope, request.receive, limits))
+        self.guard.charge(client, endpoint.project.name, len(asked.rows))
+        seconds = limits.timeout_seconds
+        async with asyncio.timeout(seconds):
+            told = await to_thread.run_sync(
+                endpoint.explaining.explain, asked, endpoint.served, language, seconds,
+                limiter=self._explainers, abandon_on_cancel=True,
+            )  # fmt: skip
+        return _json(told.model_dump(), headers=_spoken(language))
+
+    async def openapi(self, request: Request) -> Response:
+        """Answer ``GET /{project}/openapi.json``."""
+        endpoint, _ = self._admitted(request, "read")
+        language = self._language(request.scope)
+        usual = await asyncio.to_thread(endpoint.usual)
+        told = document(endpoint.project, endpoint.version, language, protected=self.guard.requires_key, usual=usual)
+        return _json(told, headers=_spoken(language))
+
+    async def page(self, request: Request) -> Response:
+        """Answer ``GET /{project}/``: a page to try the model by hand. Where keys are needed, what it asks the service needs one."""
+        endpoint = self._endpoint(request)
+        language = _asked_language(request) or self._language(request.scope)
+        usual = {} if self.guard.requires_key else await asyncio.to_thread(endpoint.usual)
+        card, protected = endpoint.released.card, self.guard.requires_key
+        made = page(endpoint.project, endpoint.served, card, language, protected=protected, usual=usual)
+        return Response(made, headers=self._page_headers | page_headers(language))
+
+    async def index(self, request: Request) -> Response:
+        """Answer ``GET /``: the projects that are served."""
+        language = _asked_language(request) or self._language(request.scope)
+        listed = [_listed(name, found, language) for name, found in self.champions.endpoints.items()]
+        return Response(index(listed, language), headers=self._page_headers | page_headers(language))
 
     async def schema(self, request: Request) -> Response:
         """Answer ``GET /{project}/schema``: what to send, what comes back, and an example, in the client's language."""
-        project, language = self._endpoint(request).project, self._language(request.scope)
+        project, language = self._admitted(request, "read")[0].project, self._language(request.scope)
         content = {
             "project": project.name,
             "title": project.spec.title.in_language(language),
@@ -130,7 +186,7 @@ class Leitstand:
 
     async def model(self, request: Request) -> Response:
         """Answer ``GET /{project}/model``: which model answers, its figures on the hold-out, and its card."""
-        endpoint = self._endpoint(request)
+        endpoint, _ = self._admitted(request, "read")
         release, card = endpoint.released.release, endpoint.released.card.model_dump(mode="json")
         own = release.model_dump(mode="json", exclude={"project", "version", "data_version"})
         return _json(endpoint.served.model_dump() | own | {"compiled": endpoint.released.compiled, "card": card})
@@ -159,25 +215,40 @@ class Leitstand:
 
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
+        self.guard.admit(request.scope["headers"], client_host(request.scope), "*", "read")
         versions = {name: found.version for name, found in self.champions.endpoints.items() if isinstance(found, Endpoint)}
         return Response(self.metrics.page(versions), headers=HEADERS, media_type=self.metrics.content_type)
 
     def _starlette(self) -> Starlette:
-        posts = {"predict": self._endpoint_missing, "feedback": self.feedback}
-        gets = {"schema": self.schema, "model": self.model, "readyz": self.project_ready}
-        own = {"/livez": self.alive, "/readyz": self.ready, "/metrics": self.figures}
+        posts = {"predict": self._endpoint_missing, "feedback": self.feedback, "explain": self.explain}
+        gets = {
+            "schema": self.schema,
+            "model": self.model,
+            "readyz": self.project_ready,
+            "openapi.json": self.openapi,
+            "": self.page,
+        }
+        own = {"/livez": self.alive, "/readyz": self.ready, "/metrics": self.figures, "/": self.index}
         routes = [Route(path, self._guarded(handler, path[1:])) for path, handler in own.items()]
         routes += [
             Route(f"/{{project}}/{name}", self._guarded(handler, name), methods=[method])
             for method, handlers in (("POST", posts), ("GET", gets))
             for name, handler in handlers.items()
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: self._no_such_path})
+        made = Starlette(routes=routes, exception_handlers={HTTPException: self._no_such_path})
+        made.router.redirect_slashes = False  # it would send any word on, not only the names of projects
+        return made
 
     async def _endpoint_missing(self, request: Request) -> Response:
         """Say why a project does not predict; where it does, the request does not come here."""
-        self._endpoint(request)
+        self._admitted(request, "predict")
         raise RuntimeError("an endpoint appeared while its request was under way")
+
+    def _admitted(self, request: Request, right: Right) -> tuple[Endpoint, str]:
+        """Return the endpoint of a request whose sender may do that, and the sender's name."""
+        scope = request.scope
+        client = self.guard.admit(scope["headers"], client_host(scope), request.path_params["project"], right)
+        return self._endpoint(request), client
 
     def _endpoint(self, request: Request) -> Endpoint:
         name = request.path_params["project"]
@@ -224,6 +295,8 @@ class Leitstand:
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
         path = request.url.path[:200]
+        if path[1:] in self.champions.endpoints:
+            return Response(status_code=308, headers=HEADERS | {"Location": f"{path[1:]}/"})
         if isinstance(error, HTTPException) and error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             said = saying("serving.method_wrong", path=path, method=request.method[:20], allowed=allowed)
@@ -238,6 +311,18 @@ class Leitstand:
 
     def _language(self, scope: Scope) -> Language:
         return preferred(header(scope, b"accept-language").decode("latin-1"), self.language)
+
+
+def _listed(name: str, found: Endpoint | LeitstandError, language: Language) -> Listed:
+    if isinstance(found, LeitstandError):
+        return Listed(name, name, "", detail=without_folders(found, language))
+    spec = found.project.spec
+    return Listed(name, spec.title.in_language(language), spec.task, found.version, found.released.card.synthetic)
+
+
+def _asked_language(request: Request) -> Language | None:
+    asked = request.query_params.get("language")
+    return next((language for language in LANGUAGES if language == asked), None)
 
 
 def _json(

@@ -1,192 +1,310 @@
-"""Predicting a whole table at once, in chunks, with the same log as over HTTP."""
+"""Predicting a table of any size: in chunks of bounded memory, checked as every table is, and going on where a killed run stopped."""
 
-import json
+import csv
+import hashlib
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Any
 from uuid import uuid4
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from data_contracts.chunk_checking import Checked, ChunkChecker, Tally
+from data_contracts.chunks import Chunk, Stream
+from data_contracts.comparing import compare_columns
+from data_contracts.duplicates import find_duplicates
+from data_contracts.streaming import CHUNK_ROWS, Changed
+from infra.locks import hold
 from infra.prediction_log import PredictionLog
-from infra.registry import ModelVersion
-from leitstand.conforming import conform
-from leitstand.errors import UsageError
+from infra.pseudonyms import pseudonymiser
+from infra.releases import Release
+from infra.settings import Settings
+from leitstand.errors import ContractBroken, StateError
 from leitstand.model import TrainedModel
-from leitstand.prediction import Predictions
 from leitstand.project import Project
-from serving.answers import Answer, answers, logged
+from leitstand.spec import Source
+from serving.batch_answers import Answerer
+from serving.batch_input import fingerprint, open_input
+from serving.batch_job import BatchJob
+from serving.batch_log import ALL_UP_TO_ROWS, LogMode, write_log, write_manifest
+from serving.batch_output import Target
 
-CHUNK_ROWS = 10_000
+WAITING_CHUNKS = 2  # read ahead of the model
+UNBOUNDED = 2**62
+Report = Callable[[int, int | None], None]
+_Item = tuple[Checked, Chunk, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a batch made: the file, and how many rows were answered, doubtful among them (flagged)."""
-
-    path: Path
-    rows: int
-    flagged: int
-    seconds: float
-
-
-def predict_file(
-    project: Project,
-    model: TrainedModel,
-    version: ModelVersion,
-    frame: pd.DataFrame,
-    output: Path,
-    log: PredictionLog | None,
-    *,
-    chunk_rows: int = CHUNK_ROWS,
-) -> BatchResult:
-    """Predict every row of a table and write the table with the answers beside it.
+    """What a batch made.
 
     Parameters
     ----------
-    frame : rows that the contract accepted; in time order where the project looks back (``data.history_rows``)
-    output : ``.csv`` or ``.parquet``; appears only when it is complete
-    log : where every prediction goes before the file appears; None for none
+    output : path of the file, or name of the table
+    rows : how many were answered
+    flagged : doubtful among them
+    quarantined : how many rows the contract kept out; they are in ``quarantine``
+    seconds, rows_per_second : of this run; rows that were read
+    resumed_rows : rows that earlier runs of the same job had read
+    changed : what was no longer as in an unfinished run, which was therefore thrown away: of ``input, project, model, contract, log``
+    log : what the prediction log holds: ``all`` rows, only the job with its ``ids`` (in ``manifest``), or ``none``
+    left_out : columns that the contract does not know and says to ignore
+    """
+
+    output: str
+    rows: int
+    flagged: int
+    quarantined: int
+    quarantine: Path | None
+    seconds: float
+    rows_per_second: float
+    resumed_rows: int
+    changed: tuple[str, ...]
+    log: LogMode
+    manifest: Path | None
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be predicted, by which model, and where to.
+
+    Parameters
+    ----------
+    model : its estimator may be compiled
+    log : None for ``all`` up to 100,000 rows and ``ids`` beyond
+    """
+
+    project: Project
+    model: TrainedModel
+    release: Release
+    source: Source
+    target: Target
+    log: LogMode | None = None
+    chunk_rows: int = CHUNK_ROWS
+
+
+def predict_batch(
+    batch: Batch, settings: Settings, log: PredictionLog, *, report: Report = lambda rows, total: None
+) -> BatchResult:
+    """Predict every row of a source and write the rows with the answers beside them.
+
+    Killed or interrupted at any point, the same call goes on where this one stopped, with the same ids. The output appears when all is done.
+
+    Parameters
+    ----------
+    report : told how many rows are done, and how many there may be in all
 
     Returns
     -------
-    the file holds all columns of ``frame`` and ``prediction_id, prediction, score, probability_<class>…, lower, upper, flags, advice``; an
-    own column that the table has already is named ``leitstand_<name>``
+    the output holds the contract's columns as it types them, other known ones (target, identifiers) as they came, and ``prediction_id,
+    prediction, score, probability_<class>…, lower, upper, flags, advice``; an own column that the table has already is named
+    ``leitstand_<name>``
 
     Raises
     ------
-    UsageError
-        If the file is neither CSV nor Parquet.
-    StateError
-        If the log cannot be written; no file appears then.
-    OSError
-        If the file cannot be written.
+    ContractBroken
+        If the contract stops the run, also early when too many rows are bad already. No output appears then.
+    DataError
+        If the rows cannot be read, or are not in time order where features look back.
+    Busy
+        If the same output is being made by another process.
+    StateError, OSError
+        If log, state folder, database or disk fail. What is finished stays for the next call.
     """
     started = time.perf_counter()
-    frame = frame.reset_index(drop=True)
-    if output.suffix not in _WRITERS:
-        raise UsageError("serving.batch_format", path=output, formats=", ".join(_WRITERS))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.{uuid4().hex}.part")
-    rows = flagged = 0
+    batch.target.check()
+    running = settings.folder("batches", batch.project.name, "running")
+    key = hashlib.sha256(f"{batch.target.database}\0{batch.target.shown}".encode()).hexdigest()[:16]
+    with hold(settings, f"batch-{key}", wait_seconds=0, busy="batch.busy", output=batch.target.shown):
+        job = BatchJob(running / key, _order(batch))
+        try:
+            run = _Run(batch, settings, job, report)
+            try:
+                mode = run.answer_all()
+            except Changed:
+                job.begin(("input",))
+                mode = run.answer_all()
+            return run.deliver(mode, log, started)
+        except (KeyboardInterrupt, StateError, OSError):
+            raise
+        except BaseException:
+            job.remove()
+            raise
+
+
+def _order(batch: Batch) -> dict[str, Any]:
+    project = batch.project
+    code = hashlib.sha256(project.spec.model_dump_json().encode())
+    for file in sorted(project.folder.glob("*.py")):
+        code.update(file.read_bytes())
+    return {
+        "input": fingerprint(batch.source) | {"chunk_rows": batch.chunk_rows},
+        "project": code.hexdigest(),
+        "model": [batch.release.version, batch.release.sha256],
+        "contract": hashlib.sha256(project.contract.model_dump_json().encode()).hexdigest(),
+        "log": batch.log,
+    }
+
+
+class _Run:
+    """One run of a job, from where it stands to the end."""
+
+    def __init__(self, batch: Batch, settings: Settings, job: BatchJob, report: Report) -> None:
+        self._batch, self._settings, self._job, self._report = batch, settings, job, report
+        self._project, self._contract = batch.project, batch.project.input_contract
+        self._left_out: tuple[str, ...] = ()
+
+    def answer_all(self) -> LogMode:
+        """Check and answer every chunk that is not finished, and return what is to be logged."""
+        stream = open_input(self._project, self._batch.source, self._batch.chunk_rows)
+        others = [name for name in self._project.contract.names if name not in self._contract.names]
+        self._left_out = compare_columns(stream.names, self._contract, others)
+        if not self._job.state.complete:
+            tally = self._job.state.tally
+            checker = ChunkChecker(
+                self._contract,
+                stream.names,
+                others=others,
+                duplicates=find_duplicates(stream, self._contract),
+                language=self._settings.language,
+                tally=None if tally is None else Tally.of_json(tally),
+            )
+            try:
+                self._work_off(stream, checker)
+                checker.judge(None)
+            except ContractBroken:
+                self._publish_bad()  # for whoever has to mend the export
+                raise
+            self._job.state.complete = True
+            self._job.save()
+        return self._batch.log or ("all" if self._job.state.rows <= ALL_UP_TO_ROWS else "ids")
+
+    def deliver(self, mode: LogMode, log: PredictionLog, started: float) -> BatchResult:
+        """Log, and let quarantine and output appear; each step may be done again."""
+        batch, job, state = self._batch, self._job, self._job.state
+        if mode == "all":
+            hide = pseudonymiser(self._settings, self._contract.pseudonymised).inputs
+            write_log(job, self._project, batch.release.version, log, hide)
+        told = {"input": fingerprint(batch.source), "output": batch.target.shown, "log": mode}
+        folder = self._settings.folder("batches", self._project.name)
+        manifest = None if mode == "none" else write_manifest(folder, job, self._project, batch.release, told)
+        quarantine = self._publish_bad()
+        batch.target.publish(job)
+        job.remove()
+        seconds = time.perf_counter() - started
+        return BatchResult(
+            output=batch.target.shown,
+            rows=sum(state.parts),
+            flagged=state.flagged,
+            quarantined=state.rows - sum(state.parts),
+            quarantine=quarantine,
+            seconds=seconds,
+            rows_per_second=(state.rows - job.resumed_rows) / seconds,
+            resumed_rows=job.resumed_rows,
+            changed=job.changed,
+            log=mode,
+            manifest=manifest,
+            left_out=self._left_out,
+        )
+
+    def _work_off(self, stream: Stream, checker: ChunkChecker) -> None:
+        """Answer in this thread what another one reads and checks, and let a third one write what is answered."""
+        job = self._job
+        with _read_ahead(self._checked(stream, checker)) as ahead, ThreadPoolExecutor(1) as writer:
+            head = [item for item, _ in zip(ahead, range(2), strict=False)]
+            single = len(head) == 1 and not job.state.parts
+            answerer = Answerer(self._project, self._batch.model, job.ids, history=job.history(), single=single)
+            waiting: Future[None] | None = None
+            for checked, chunk, tally in chain(head, ahead):
+                table, flagged = answerer.answer(checked) if checked.table.num_rows else (None, 0)
+                if waiting is None and table is not None:
+                    self._batch.target.check(table.column_names)
+                if waiting is not None:
+                    waiting.result()
+                waiting = writer.submit(job.finish, table, flagged, answerer.history, chunk.after, tally)
+                self._report(tally["rows"], round(tally["rows"] / chunk.share) if chunk.share else None)
+            if waiting is not None:
+                waiting.result()
+
+    def _checked(self, stream: Stream, checker: ChunkChecker) -> Generator[_Item]:
+        place = len(self._job.state.parts)
+        for number, chunk in enumerate(stream.chunks(self._job.state.position), place):
+            checked = checker.check(chunk)
+            self._job.keep_out(number, checked.bad)
+            checker.judge(UNBOUNDED if chunk.most_rows is None else chunk.most_rows)
+            yield checked, chunk, checker.tally.as_json()
+
+    def _publish_bad(self) -> Path | None:
+        """Let the rows kept out appear as one file that a person can mend; the same rows give the same file."""
+        names, files = self._job.state.kept_out, self._job.bad_files()
+        if names is None or not files:
+            return None
+        folder = self._settings.folder("quarantine", self._project.name)
+        unfinished = folder / f".{uuid4().hex}.part"
+        digest = hashlib.sha256()
+        try:
+            with unfinished.open("wb") as file:
+                file.write(b"\xef\xbb\xbf" + _line(names))  # Excel takes a CSV file for UTF-8 only with this mark
+                for part in files:
+                    content = part.read_bytes()
+                    digest.update(content)
+                    file.write(content)
+            path = folder / f"{self._contract.table}-{digest.hexdigest()[:12]}.csv"
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+
+@contextmanager
+def _read_ahead(items: Generator[_Item]) -> Iterator[Iterator[_Item]]:
+    """Let another thread work off a generator while this one uses what it gave; an error comes out where its item would have."""
+    queue: Queue[_Item | BaseException | None] = Queue(WAITING_CHUNKS)
+    stopped = Event()
+
+    def offer(item: _Item | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                queue.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    def work() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    offer(item)
+                    if stopped.is_set():
+                        return
+            offer(None)
+        except BaseException as error:
+            offer(error)
+
+    def taken() -> Iterator[_Item]:
+        while (item := queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = Thread(target=work, name="leitstand-read-ahead", daemon=True)
+    thread.start()
     try:
-        with _WRITERS[output.suffix](unfinished) as writer:
-            for chunk, predictions in predicted_chunks(project, model, frame, chunk_rows):
-                made = answers(project, chunk, predictions)
-                if log is not None:
-                    _log(log, project, version, chunk, made)
-                writer.write(_table(frame.loc[chunk.index], made, predictions))
-                rows, flagged = rows + len(made), flagged + sum(bool(answer.flags) for answer in made)
-        unfinished.replace(output)
+        yield taken()
     finally:
-        unfinished.unlink(missing_ok=True)
-    return BatchResult(output, rows, flagged, time.perf_counter() - started)
+        stopped.set()
+        thread.join()
 
 
-def predicted_chunks(
-    project: Project, model: TrainedModel, frame: pd.DataFrame, chunk_rows: int = CHUNK_ROWS
-) -> Iterator[tuple[pd.DataFrame, Predictions]]:
-    """Yield the conformed rows with their answers, chunk by chunk; the answers are those of the whole table at once.
-
-    Where features look back, the last ``data.history_rows`` rows of every series go before the next chunk and are answered no second time.
-    """
-    settled = conform(frame, project.input_contract)
-    history = settled.iloc[:0]
-    for start in range(0, len(settled), chunk_rows):
-        chunk = settled.iloc[start : start + chunk_rows]
-        seen = pd.concat([history, chunk]) if len(history) else chunk
-        predictions = model.predict(project, seen.reset_index(drop=True))
-        positions = np.arange(len(history), len(seen))
-        yield chunk, predictions.take(positions)
-        history = _history(project, seen)
-
-
-def _history(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are history to what follows, in their order."""
-    data = project.spec.data
-    if data.history_rows == 0:
-        return seen.iloc[:0]
-    if data.series is None or data.series not in seen.columns:
-        return seen.tail(data.history_rows)
-    return seen.groupby(data.series, sort=False, dropna=False).tail(data.history_rows)
-
-
-def _log(log: PredictionLog, project: Project, version: ModelVersion, chunk: pd.DataFrame, made: list[Answer]) -> None:
-    request_id = uuid4().hex
-    rows = chunk.to_dict("records")
-    records = [
-        logged(answer, {str(k): v for k, v in row.items()}, client="batch", request_id=request_id)
-        for answer, row in zip(made, rows, strict=True)
-    ]
-    log.write(project.name, version.version, records)
-
-
-def _table(rows: pd.DataFrame, made: list[Answer], predictions: Predictions) -> pd.DataFrame:
-    """Return the rows with the answers as further columns."""
-    columns: dict[str, Any] = {"prediction_id": [answer.id for answer in made], "prediction": predictions.value}
-    if predictions.score is not None:
-        columns["score"] = predictions.score
-    if predictions.probabilities is not None:
-        columns |= {f"probability_{name}": predictions.probabilities[:, i] for i, name in enumerate(predictions.classes)}
-    if predictions.lower is not None and predictions.upper is not None:
-        columns |= {"lower": predictions.lower, "upper": predictions.upper}
-    columns["flags"] = ["; ".join(f"{flag.name}: {', '.join(flag.columns)}" for flag in answer.flags) for answer in made]
-    columns["advice"] = [None if answer.advice is None else json.dumps(answer.advice, ensure_ascii=False) for answer in made]
-    named = {f"leitstand_{name}" if name in rows.columns else name: values for name, values in columns.items()}
-    return pd.concat([rows.reset_index(drop=True), pd.DataFrame(named)], axis=1)
-
-
-class _Writer(Protocol):
-    def __init__(self, path: Path) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
-    def write(self, table: pd.DataFrame) -> None: ...
-
-
-class _CsvWriter:
-    """Appends tables to a CSV file; spreadsheets need the byte-order mark to read umlauts."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8-sig", newline="")
-        self._first = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
-
-    def write(self, table: pd.DataFrame) -> None:
-        table.to_csv(self._file, index=False, header=self._first)
-        self._first = False
-
-
-class _ParquetWriter:
-    """Appends tables to a Parquet file. A column's type is that of the first chunk that had values; text if none had until it was needed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def write(self, table: pd.DataFrame) -> None:
-        if self._writer is None:
-            inferred = pa.Schema.from_pandas(table, preserve_index=False)
-            fields = [pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in inferred]
-            self._writer = pq.ParquetWriter(self._path, pa.schema(fields))
-        self._writer.write_table(pa.Table.from_pandas(table, schema=self._writer.schema, preserve_index=False))
-
-
-_WRITERS: dict[str, type[_Writer]] = {".csv": _CsvWriter, ".parquet": _ParquetWriter}
+def _line(names: list[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(names)
+    return line.getvalue().encode()

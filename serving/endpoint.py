@@ -3,27 +3,29 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from infra.prediction_entries import new_ids
 from leitstand.conforming import conform
-from leitstand.contract import Column
+from leitstand.contract import Column, Scalar
 from leitstand.errors import DataError
 from leitstand.prediction import Predictions
 from leitstand.project import Project
 from serving.answers import ServedModel, flag_names, outputs, plain
+from serving.examples import typical
+from serving.explaining import Explaining
 from serving.problems import Problem, of_error, of_validation, saying
 from serving.released import ReleasedModel
-from serving.schema import Row, feedback_model, predict_model, to_frame
+from serving.schema import feedback_model, predict_model, to_frame
 
-Pseudonymise = Callable[[Row], Row]
+Pseudonymise = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Endpoint:
         self._files = [column.name for column in project.input_contract.columns if column.type == "file"]
         self._model = orjson.Fragment(orjson.dumps(self.served.model_dump()))
         self._array = _Array.of(project, released)
-        self._reference: pd.DataFrame | None = None
+        self._usual: dict[str, Scalar] | None = None
         self._reading = Lock()
 
     @property
@@ -124,12 +126,18 @@ class Endpoint:
             return [of_error(422, "input_refused", error)]
         return self._split(asked, predictions, advice)
 
-    def reference(self) -> pd.DataFrame:
-        """Return the reference window, read once."""
+    @cached_property
+    def explaining(self) -> Explaining:
+        """What explains the answers."""
+        released = self.released
+        return Explaining(self.project, lambda: released.original, released.background, released.reference)
+
+    def usual(self) -> dict[str, Scalar]:
+        """Return usual values by column, for examples."""
         with self._reading:
-            if self._reference is None:
-                self._reference = self.released.reference()
-            return self._reference
+            if self._usual is None:
+                self._usual = typical(self.project.input_contract, self.released.reference())
+            return self._usual
 
     def _with_frame(self, asked: Sequence[Asked]) -> tuple[Predictions, Sequence[Any]]:
         """Return the answers by way of a data frame: for projects with features or advice of their own, and models that need names."""
@@ -159,7 +167,7 @@ class Endpoint:
             start += len(one.rows)
         return answered
 
-    def _kept(self, row: dict[str, Any]) -> Row:
+    def _kept(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return what the log keeps of a row: of a file only the SHA-256, of personal data a pseudonym."""
         if self._files:
             row = {name: _fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()}

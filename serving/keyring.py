@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem
 
 from infra.api_keys import EVERY_PROJECT, ID_LENGTH, RIGHTS, ApiKey, Right
 from serving.problems import Problem, saying
+from serving.rates import requests_per_minute, rows_per_minute
 
 KEY_LENGTH = 55  # "lk_", 8 letters of the id, "_", 32 bytes in 43 letters
 
@@ -89,11 +90,6 @@ class KeyRing:
         raise _ended(entry.key, now) if is_new or is_old else unauthorized("key_wrong", "keys.wrong")
 
 
-def per_minute(amount: int | None, what: str = "requests") -> RateLimitItem | None:
-    """Return the limit of so much a minute, or None for none."""
-    return RateLimitItemPerMinute(amount, namespace=what) if amount else None
-
-
 def challenge(error: str | None = None) -> dict[str, str]:
     """Return the header that says which credentials are wanted (RFC 6750, section 3)."""
     return {"WWW-Authenticate": 'Bearer realm="leitstand"' + (f', error="{error}"' if error else "")}
@@ -114,8 +110,8 @@ def _entry(key: ApiKey) -> Entry:
         until=0.0 if key.revoked else expires,
         old_until=key.old_until.timestamp() if key.old_until else 0.0,
         granted=frozenset(granted),
-        minute=per_minute(key.per_minute),
-        rows=per_minute(key.rows_per_minute, "rows"),
+        minute=requests_per_minute(key.per_minute),
+        rows=rows_per_minute(key.rows_per_minute),
     )
 
 

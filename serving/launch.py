@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-import ipaddress
+import getpass
 import os
 import signal
 import socket
@@ -19,9 +19,12 @@ import psutil
 from pydantic import SecretStr
 
 import serving
+from infra.api_keys import KeyStore
+from infra.audit import open_audit
 from infra.settings import Settings, calm_tools, child_environment
 from leitstand.errors import ServiceError, UsageError
 from leitstand.folders import locate
+from serving.exposure import Certificate, check_address
 
 START_SECONDS = 90.0  # two busy cores need up to 20 s
 STOP_SECONDS = 15.0
@@ -43,6 +46,8 @@ class Service:
         self.url, self.process, self.log = url, process, log
         self.unavailable: dict[str, str] = {}
         """Projects that are not answered, with the reason."""
+        self.warning: str | None = None
+        """Key of the catalogue for what is doubtful about the address, with its value ``host``."""
         self._family: set[psutil.Process] = set()
 
     @property
@@ -88,6 +93,7 @@ def start_service(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    tls: Certificate | None = None,
     compiling: bool = False,
     seconds: float = START_SECONDS,
 ) -> Service:
@@ -96,15 +102,16 @@ def start_service(
     Parameters
     ----------
     projects : names; those whose model cannot be served are named in ``Service.unavailable``
-    host : loopback address
+    host : loopback address; any other needs an API key to exist
     port : 0 takes a free one
+    tls : certificate to serve with
     compiling : whether models are compiled first, once per version: worth its seconds for a service that stays
     seconds : to wait for it
 
     Raises
     ------
     UsageError
-        If a project is unknown, none is named, or the host is not this machine's loopback.
+        If a project is unknown, none is named, or the host is not loopback and there is no API key.
     ServiceError
         If the port is taken, the service dies or does not get ready, or no model can be loaded. Nothing is left running then.
     """
@@ -112,12 +119,17 @@ def start_service(
         raise UsageError("serving.nothing_to_serve")
     for name in projects:
         locate(name, settings.roots)
-    address = _loopback(host)
+    found = check_address(host, has_keys=KeyStore(settings.database("keys")).has_any(), has_tls=tls is not None)
+    address = found.host
     port = _free_port(address, port)
+    if not found.loopback:
+        open_audit(settings).note(
+            "service_exposed", f"{address}:{port}", who=getpass.getuser(), tls=tls is not None, projects=list(projects)
+        )
     log = settings.folder("logs") / f"service-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(projects, address, port, compiling),
+            _command(projects, address, port, tls, compiling),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -126,9 +138,10 @@ def start_service(
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle
         )
     shown = f"[{address}]" if ":" in address else address
-    service = Service(f"http://{shown}:{port}", process, log)
+    service = Service(f"{'https' if tls else 'http'}://{shown}:{port}", process, log)
+    service.warning = found.warning
     try:
-        _wait_until_ready(service, seconds)
+        _wait_until_ready(service, _near(address), seconds)
     except BaseException:
         service.stop()
         raise
@@ -136,7 +149,13 @@ def start_service(
 
 
 def serve_forever(
-    projects: Sequence[str], settings: Settings, *, host: str = "127.0.0.1", port: int = 0, announce: Callable[[Service], None]
+    projects: Sequence[str],
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: Certificate | None = None,
+    announce: Callable[[Service], None],
 ) -> None:
     """Serve in the foreground until Ctrl-C or SIGTERM, then stop the service. To be called in the main thread.
 
@@ -151,7 +170,7 @@ def serve_forever(
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with start_service(projects, settings, host=host, port=port, compiling=True) as service:
+        with start_service(projects, settings, host=host, port=port, tls=tls, compiling=True) as service:
             announce(service)
             code = service.process.wait()
             raise ServiceError("serving.service_ended", code=code, log=service.log, tail=service.tail())
@@ -165,9 +184,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _command(projects: Sequence[str], host: str, port: int, compiling: bool) -> list[str]:
-    given = {"projects": ",".join(projects), "launcher": os.getpid(), "compiling": compiling}
+def _command(projects: Sequence[str], host: str, port: int, tls: Certificate | None, compiling: bool) -> list[str]:
+    given = {"projects": ",".join(projects), "launcher": os.getpid(), "compiling": compiling, "tls": tls is not None}
     arguments = [part for name, value in given.items() for part in ("--arg", f"{name}={value}")]
+    arguments += tls.arguments if tls else []
     limits = ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
     where = ["--host", host, "--port", str(port)]
     return [sys.executable, "-m", "bentoml", "serve", "serving.service:LeitstandService", *where, *limits, *arguments]
@@ -187,14 +207,9 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _loopback(host: str) -> str:
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError as error:
-        raise UsageError("serving.host_not_loopback", host=host) from error
-    if not address.is_loopback:
-        raise UsageError("serving.host_not_loopback", host=host)
-    return str(address)
+def _near(address: str) -> str:
+    """Return where this machine itself reaches an address that stands for all of its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared with, not bound to
 
 
 def _free_port(host: str, port: int) -> int:
@@ -213,9 +228,11 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(service: Service, seconds: float) -> None:
+def _wait_until_ready(service: Service, host: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=5) as client:
+    url = httpx.URL(service.url).copy_with(host=host)
+    # a certificate names the host that others know; here nothing is sent but the question whether the service is ready
+    with httpx.Client(base_url=url, trust_env=False, timeout=5, verify=False) as client:  # noqa: S501
         while time.monotonic() < deadline:
             code = service.process.poll()
             if code is not None:

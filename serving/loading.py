@@ -4,17 +4,18 @@ import logging
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 
 from data_contracts.odcs import find_contract, read_contract
+from infra.pseudonyms import pseudonymiser
 from infra.releases import COMPILED_FOLDER, Release, Releases
 from infra.settings import Settings
 from leitstand.errors import LeitstandError, ModelError
 from leitstand.folders import locate
 from leitstand.project import Project, load
-from leitstand.spec import load_spec
+from leitstand.spec import Serving, load_spec
 from serving.compiled import read_compilation
 from serving.endpoint import Endpoint
 from serving.released import ReleasedModel
@@ -41,19 +42,24 @@ class Champions:
         self._seen = self._wanted()
         self.endpoints: Endpoints = {name: self._loaded(name, version) for name, version in self._seen.items()}
 
-    def watch(self) -> None:
-        """Look every second whether the history names another champion, in a thread of its own."""
+    def watch(self, also: Callable[[], None]) -> None:
+        """Look every second whether the history names another champion, in a thread of its own, and do what else is due then."""
 
         def look() -> None:
             while not self._stopped.wait(LOOK_SECONDS):
                 try:
                     self.look()
+                    also()
                 except LeitstandError as error:
                     logger.error("%s", error)  # such as a database that is away for a moment: what is loaded answers on
                 except Exception as error:
                     logger.error("%s", without_values(error))
 
         Thread(target=look, name="champions", daemon=True).start()
+
+    def limits(self) -> dict[str, Serving]:
+        """Return what project.yaml says about serving, for every project that answers."""
+        return {name: one.project.spec.serving for name, one in self.endpoints.items() if isinstance(one, Endpoint)}
 
     def stop(self) -> None:
         """Look no more."""
@@ -109,7 +115,9 @@ class Champions:
         release = self._releases.read(project.name, version)
         if self._compiling:
             compile_release(self._releases, release)
-        return Endpoint(project, ReleasedModel(release, self._releases.folder(project.name, version)), fallback=fallback)
+        pseudonyms = pseudonymiser(self._settings, project.input_contract.pseudonymised)
+        kept = pseudonyms.inputs if pseudonyms.columns else None
+        return Endpoint(project, ReleasedModel(release, self._releases.folder(project.name, version)), kept, fallback)
 
 
 def served_project(name: str, settings: Settings) -> Project:

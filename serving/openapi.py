@@ -11,8 +11,9 @@ from leitstand.project import Project
 from leitstand.texts import Language, messages, text
 from serving.answers import FeedbackResponse, PredictResponse
 from serving.examples import example_row, refused
+from serving.explaining import ExplainResponse, explain_model
 from serving.problems import MEDIA_TYPE, ProblemDocument
-from serving.schema import example, feedback_model, predict_model
+from serving.schema import example, feedback_model
 
 COMPONENTS = "#/components/schemas/"
 EVERYWHERE = (401, 403, 404, 405, 429, 500, 503)
@@ -67,6 +68,7 @@ def _paths(project: Project, language: Language, usual: Mapping[str, Scalar] | N
     told, label = _response_example(project), _label_example(project)
     posts = {
         "predict": ("PredictRequest", asked, "PredictResponse", told),
+        "explain": ("ExplainRequest", asked and asked | {"examples": 1}, "ExplainResponse", _explanation_example(project)),
         "feedback": ("FeedbackRequest", label, "FeedbackResponse", {"matched": 1, "unknown": []}),
     }
     gets = {"schema": _object("project", "task", "predict"), "model": _object("name", "version", "card")}
@@ -133,10 +135,13 @@ def _language_header(language: Language) -> JsonObject:
 
 def _schemas(project: Project, language: Language) -> JsonObject:
     """Return all schemas that the paths refer to, described in ``language``."""
+    explained = explain_model(project, language)
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        (predict_model(project, language), "validation"),
+        (explained.__mro__[1], "validation"),  # the request model of predict, which shares its rows
+        (explained, "validation"),
         (feedback_model(project, language), "validation"),
         (PredictResponse, "serialization"),
+        (ExplainResponse, "serialization"),
         (FeedbackResponse, "serialization"),
         (ProblemDocument, "validation"),
     ]
@@ -181,6 +186,20 @@ def _response_example(project: Project) -> JsonObject:
         answer |= {"prediction": classes[0], "score": 0.93, "probabilities": chances}
     model = {"name": project.name, "version": 1, "data_version": "5f1d8a6b", "synthetic": False}
     return {"predictions": [answer], "model": model}
+
+
+def _explanation_example(project: Project) -> JsonObject:
+    """Return an explanation of one column; its figures are invented and add up."""
+    told = _response_example(project)
+    answer = told["predictions"][0]["prediction"]
+    first = project.input_contract.columns[0].name
+    found: JsonObject = {"answer": answer, "unit": project.spec.data.target, "base": 0.5, "prediction": 0.93}
+    found |= {
+        "contributions": [{"column": first, "value": None, "contribution": 0.43, "looks_back": False}],
+        "method": "tree_shap",
+    }
+    found |= {"evaluations": 0, "standard_error": None, "background_rows": 100, "flags": [], "words": [], "examples": []}
+    return {"explanations": [found], "model": told["model"]}
 
 
 def _label_example(project: Project) -> JsonObject | None:

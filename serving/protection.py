@@ -12,18 +12,18 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NoReturn
 
-from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits import RateLimitItem
 
 from infra.api_keys import KeyStore, Right
 from leitstand.errors import LeitstandError
 from leitstand.spec import Serving
 from leitstand.texts import messages
-from serving.keyring import KeyRing, challenge, per_minute, unauthorized
+from serving.keyring import KeyRing, challenge, unauthorized
 from serving.problems import Problem, clipped, saying
-from serving.rates import Rates
+from serving.rates import PerMinute, Rates, requests_per_minute, requests_per_second, rows_per_minute
 
 REFRESH_SECONDS = 2.0
-FAILURES = RateLimitItemPerMinute(20, namespace="failures")
+FAILURES = PerMinute(20, namespace="failures")
 """Requests without a valid key that one address may send per minute until it is told to wait. 2²⁵⁶ secrets cannot be guessed anyway; this keeps the
 log readable. A valid key is admitted all the same: behind a proxy one stranger could otherwise lock everybody out."""
 MOST_COUNTERS = 10_000
@@ -98,11 +98,10 @@ class Guard:
 
     def limit(self, project: str, serving: Serving) -> None:
         """Let these limits hold for a project from now on."""
-        second = serving.requests_per_second
         self._limits[project] = _Limits(
-            second=RateLimitItemPerSecond(second, namespace="requests") if second else None,
-            minute=per_minute(serving.requests_per_minute),
-            rows=per_minute(serving.rows_per_minute, "rows"),
+            requests_per_second(serving.requests_per_second),
+            requests_per_minute(serving.requests_per_minute),
+            rows_per_minute(serving.rows_per_minute),
         )
 
     def refresh(self) -> None:

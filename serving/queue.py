@@ -25,6 +25,12 @@ THREADS = 2  # slow models that compute side by side
 RETRY_SECONDS = 1
 
 
+def overloaded() -> Problem:
+    """Return the refusal of a service that has enough to do."""
+    said = saying("serving.overloaded", seconds=RETRY_SECONDS)
+    return Problem(503, "overloaded", said, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
 @dataclass(slots=True)
 class _Waiting:
     """One request in the line; ``done`` gets the answer or the problem."""
@@ -59,8 +65,7 @@ class Queue:
             503, with the time after which a client may try again.
         """
         if self._under_way >= self._most_waiting:
-            said = saying("serving.overloaded", seconds=RETRY_SECONDS)
-            raise Problem(503, "overloaded", said, headers={"Retry-After": str(RETRY_SECONDS)})
+            raise overloaded()
 
     async def answer(self, endpoint: Endpoint, asked: Asked, client: str, started: float) -> Answered:
         """Return the answer to a request when it is in the log.
@@ -132,7 +137,8 @@ class _Line:
 
     def _next(self) -> list[_Waiting]:
         """Take from the line what one call of the model answers; who has given up is left out."""
-        batch, rows = [], 0
+        batch: list[_Waiting] = []
+        rows = 0
         for position, one in enumerate(self._waiting):
             if one.done.done():
                 continue

@@ -8,9 +8,38 @@ of a window twice the limit can pass.
 import math
 import time
 
-from limits import RateLimitItem
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
+
+
+class PerSecond(RateLimitItemPerSecond):
+    """So many a second, of what ``namespace`` says; its counters keep their names when the amount changes, and have them in a fifth of the time."""
+
+    def key_for(self, *identifiers: str) -> str:  # type: ignore[override]
+        """Return the name of a counter."""
+        return "/".join((self.namespace, *identifiers))
+
+
+class PerMinute(RateLimitItemPerMinute):
+    """So many a minute; as ``PerSecond``."""
+
+    key_for = PerSecond.key_for  # type: ignore[assignment]
+
+
+def requests_per_second(amount: int | None) -> RateLimitItem | None:
+    """Return the limit; None for none."""
+    return PerSecond(amount, namespace="requests-per-second") if amount else None
+
+
+def requests_per_minute(amount: int | None) -> RateLimitItem | None:
+    """Return the limit; None for none."""
+    return PerMinute(amount, namespace="requests-per-minute") if amount else None
+
+
+def rows_per_minute(amount: int | None) -> RateLimitItem | None:
+    """Return the limit; None for none."""
+    return PerMinute(amount, namespace="rows-per-minute") if amount else None
 
 
 class Counters(Storage):

@@ -6,7 +6,7 @@ from threading import Lock
 
 import pandas as pd
 
-from infra.releases import COMPILED_FOLDER, MODEL_FOLDER, REFERENCE_FILE, Release
+from infra.releases import COMPILED_FOLDER, HOLDOUT_FILE, MODEL_FOLDER, REFERENCE_FILE, Release
 from leitstand.model import TrainedModel
 from leitstand.model_file import load_card, load_model
 from serving.compiled import load_compiled
@@ -45,6 +45,11 @@ class ReleasedModel:
             if self._original is None:
                 self._original = load_model(self.folder / MODEL_FOLDER, self.release.sha256)
             return self._original
+
+    def background(self) -> pd.DataFrame:
+        """Return rows to compare with when an answer is explained: held-out model inputs, or the reference window where there are none."""
+        file = self.folder / HOLDOUT_FILE
+        return pd.read_parquet(file) if file.is_file() else self.reference()
 
     def reference(self) -> pd.DataFrame:
         """Return the reference window; empty where the release has none."""

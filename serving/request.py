@@ -1,14 +1,14 @@
 """Reading a request off the wire within limits, and what its headers say. Plain ASGI: a framework's request object costs more than the answer."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from leitstand.spec import Serving
 from leitstand.texts import LANGUAGES, Language
 from serving.problems import Problem, saying
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 JSON = b"application/json"
 
 

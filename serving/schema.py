@@ -112,7 +112,7 @@ def _number(column: Column, extra: dict[str, Any]) -> Parts:
 def _integer(column: Column, extra: dict[str, Any]) -> Parts:
     least = -EXACT if column.minimum is None else math.ceil(column.minimum)
     most = EXACT if column.maximum is None else math.floor(column.maximum)
-    return int, {"ge": least, "le": most}, [BeforeValidator(_integral)]
+    return int, {"ge": least, "le": most}, [BeforeValidator(integral)]
 
 
 def _boolean(column: Column, extra: dict[str, Any]) -> Parts:
@@ -167,8 +167,8 @@ _TYPES: dict[str, Callable[[Column, dict[str, Any]], Parts]] = {
 }
 
 
-def _integral(value: Any) -> Any:
-    """Take 3.0 for 3: JavaScript and pandas write whole numbers that way."""
+def integral(value: Any) -> Any:
+    """Take 3.0 for 3: JavaScript and pandas write whole numbers that way, and JSON Schema calls both an integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -25,11 +25,13 @@ class Arguments(BaseModel):
     projects : names, separated by commas; empty for all that have a champion
     launcher : process id that the service must not outlive; 0 for none
     compiling : whether a champion without a compiled form gets one before it is loaded
+    tls : whether the socket speaks TLS
     """
 
     projects: str = ""
     launcher: int = 0
     compiling: bool = True
+    tls: bool = False
 
 
 @bentoml.service(
@@ -44,11 +46,13 @@ class LeitstandService:
     """Answers for the champions of the named projects."""
 
     def __init__(self) -> None:
+        from infra.api_keys import KeyStore
         from infra.group_commit import GroupCommit
         from infra.prediction_log import PredictionLog
         from infra.settings import calm_tools, load_settings
         from serving.app import Leitstand
         from serving.loading import Champions
+        from serving.protection import Guard
         from serving.queue import Queue
 
         arguments = bentoml.use_arguments(Arguments)
@@ -65,8 +69,15 @@ class LeitstandService:
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
-        self.app = Leitstand(self.champions, Queue(self.commit), log, settings.language)
-        self.champions.watch()
+        guard = Guard(KeyStore(settings.database("keys")), self.champions.limits())
+        self.app = Leitstand(self.champions, Queue(self.commit), log, guard, settings.language, tls=arguments.tls)
+
+        def renew() -> None:
+            for name, serving in self.champions.limits().items():
+                guard.limit(name, serving)
+            guard.refresh()
+
+        self.champions.watch(renew)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def end(self) -> None:
@@ -113,4 +124,4 @@ class _Fronted(Service[Any]):
         return _InFront(super().to_asgi(is_main))
 
 
-LeitstandService.__class__ = _Fronted  # type: ignore[assignment]
+LeitstandService.__class__ = _Fronted  # type: ignore[method-assign]

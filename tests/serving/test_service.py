@@ -188,7 +188,7 @@ def test_a_body_over_the_limit_is_refused(http: httpx.Client) -> None:
 
 
 def test_an_endless_body_is_cut_off(http: httpx.Client) -> None:
-    head = b"POST /line/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
+    head = b"POST /line/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
     with socket.create_connection((http.base_url.host, http.base_url.port), timeout=30) as raw:
         raw.sendall(head + b" " * 500_000)
         assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -205,10 +205,15 @@ def test_an_unknown_project_is_answered_with_the_nearest(http: httpx.Client) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/docs.json", "/schema.json", "/static_content/x", "/cells/predict/x", "/..%2f..%2fetc/passwd"],
+    ["/docs.json", "/schema.json", "/static_content/x", "/cells/predict/x", "/..%2f..%2fetc/passwd"],
 )
 def test_there_is_nothing_but_our_paths(http: httpx.Client, path: str) -> None:
     problem(http.get(path), 404, "path-unknown")
+
+
+def test_the_name_of_a_project_alone_leads_to_its_page(http: httpx.Client) -> None:
+    assert http.get("/cells").headers["location"] == "cells/"
+    assert "<title>" in http.get("/cells", follow_redirects=True).text
 
 
 def test_a_wrong_method_is_told_the_right_one(http: httpx.Client) -> None:
@@ -239,7 +244,7 @@ def test_an_answer_that_takes_too_long_is_given_up(http: httpx.Client) -> None:
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(http: httpx.Client) -> None:
-    head = b"POST /faulty/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    head = b"POST /faulty/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     with socket.create_connection((http.base_url.host, http.base_url.port), timeout=30) as raw:
         raw.sendall(head)
         assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
