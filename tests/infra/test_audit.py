@@ -1,12 +1,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from infra.api_keys import KeyStore
-from infra.audit import Audit, administrative_acts, open_audit, verify_acts
-from infra.chain import FIRST
+from infra.audit import Audit, _chain, administrative_acts, open_audit, verify_acts
+from infra.chain import FIRST, _hash
 from infra.history import History
 from infra.settings import Settings
 from leitstand.errors import Busy, StateError
@@ -52,6 +53,18 @@ def test_an_entry_changed_or_removed_from_outside_is_found(audit: Audit, stateme
     assert audit.verify().entries == 3
     change(audit, statement)
     with pytest.raises(StateError, match=rf"changed from outside: entry {number} is not"):
+        audit.verify()
+
+
+def test_an_entry_forged_with_a_hash_of_its_own_breaks_the_chain_after_it(audit: Audit) -> None:
+    for day in range(3):
+        audit.note("log_erased", "parts", who="anna", day=day)
+    with audit._database.writing() as connection:
+        (row,) = [row for row in _chain.rows(connection) if row["number"] == 2]
+        forged = row | {"who": "mallory"}
+        change = text("UPDATE leitstand_acts SET who = 'mallory', sha256 = :sha256 WHERE number = 2")
+        connection.execute(change, {"sha256": _hash(forged)})
+    with pytest.raises(StateError, match=r"changed from outside: entry 3 is not"):
         audit.verify()
 
 
@@ -102,11 +115,10 @@ def test_a_secret_never_gets_into_the_log(any_settings: Settings) -> None:
     assert [act.kind for act in open_audit(any_settings).read()] == ["key_created", "key_rotated", "key_revoked"]
 
 
-def test_a_locked_log_refuses_the_act(any_url: str) -> None:
-    if not any_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL waits by its own settings")
-    store = KeyStore(any_url, wait_seconds=0.1)
+def test_a_locked_log_refuses_the_act(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'keys.db'}"
+    store = KeyStore(url, wait_seconds=0.1)
     store.read()
-    with Audit(any_url)._database.writing(), pytest.raises(Busy, match="stayed locked"):
+    with Audit(url)._database.writing(), pytest.raises(Busy, match="stayed locked"):
         store.create("shop", ["parts"], ["read"], who="anna")
     assert store.read() == []
