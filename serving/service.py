@@ -13,6 +13,7 @@ from _bentoml_sdk import Service
 from pydantic import BaseModel
 
 from infra.lifeline import end_with
+from serving.protocol import install
 
 NEVER_SECONDS = 86_400  # every project has its own time limit, which answers in our form before BentoML's could
 
@@ -120,7 +121,8 @@ class _Fronted(Service[Any]):
     __slots__ = ()
 
     def to_asgi(self, is_main: bool = True) -> Any:
-        """Return what answers on the socket."""
+        """Return what answers on the socket, which BentoML opens next."""
+        install()
         return _InFront(super().to_asgi(is_main))
 
 
