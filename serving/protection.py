@@ -3,13 +3,12 @@
 ``Guard.admit`` stands on the hot path: it works on keys held in memory and never on the database. ``Guard.refresh`` reads them anew, in a thread.
 """
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from threading import Event, Thread
 from typing import NoReturn
 
 from limits import RateLimitItem
@@ -18,6 +17,7 @@ from infra.api_keys import KeyStore, Right
 from leitstand.errors import LeitstandError
 from leitstand.spec import Serving
 from leitstand.texts import messages
+from serving.addresses import is_loopback, names_loopback, network
 from serving.keyring import KeyRing, challenge, unauthorized
 from serving.problems import Problem, clipped, saying
 from serving.rates import PerMinute, Rates, requests_per_minute, requests_per_second, rows_per_minute
@@ -89,6 +89,7 @@ class Guard:
         self._used: set[str] = set()
         self._noted: dict[str, date] = {}
         self._ring = KeyRing(keys.read())
+        self._stopped = Event()
         messages("keys")  # reading the catalogue takes milliseconds, which the first refusal must not cost
 
     @property
@@ -105,7 +106,7 @@ class Guard:
         )
 
     def refresh(self) -> None:
-        """Read the keys anew and note which were used today; to be called every ``REFRESH_SECONDS`` in a thread.
+        """Read the keys anew and note which were used today; takes milliseconds, so not for the event loop.
 
         While the database cannot be read the keys read last go on to hold.
         """
@@ -119,6 +120,33 @@ class Guard:
                 self._noted |= dict.fromkeys(fresh, today)
         except LeitstandError as error:
             logger.warning("API keys not read anew, those read before go on to hold: %s", error)
+
+    def follow(self) -> None:
+        """Refresh again and again in a thread of its own: a revoked key must not live on while a model is loaded or another database is away."""
+
+        def keep_fresh() -> None:
+            while not self._stopped.wait(REFRESH_SECONDS):
+                try:
+                    self.refresh()
+                except Exception as error:  # a thread that ended would let revoked keys live on
+                    logger.error("API keys not read anew: %s", type(error).__name__)
+
+        Thread(target=keep_fresh, name="api-keys", daemon=True).start()
+
+    def stop(self) -> None:
+        """Follow no more."""
+        self._stopped.set()
+
+    def admit_page(self, headers: Iterable[tuple[bytes, bytes]], client_host: str) -> None:
+        """Let a request have a page that tells nothing secret; as long as there are no keys, on this machine only.
+
+        Raises
+        ------
+        Problem
+            401 ``key_missing``, 421 ``host_wrong``, 429 ``too_many``.
+        """
+        if not self._ring.required:
+            self._be_local(headers, client_host, "*")
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], client_host: str, project: str, right: Right) -> str:
         """Return the client's name for the log, or refuse the request.
@@ -185,18 +213,18 @@ class Guard:
         raise _too_many(item, wait, "keys.too_many_requests", limit=item.amount, seconds=item.get_expiry())
 
     def _refuse(self, problem: Problem, host: str, project: str) -> NoReturn:
-        network = _network(host)
-        if not self._failures.hit(FAILURES, network):
-            raise _too_many(FAILURES, self._failures.wait_seconds(FAILURES, network), "keys.too_many_failures") from problem
+        where = network(host)
+        if not self._failures.hit(FAILURES, where):
+            raise _too_many(FAILURES, self._failures.wait_seconds(FAILURES, where), "keys.too_many_failures") from problem
         logger.warning("Refused %s on %s: %s", ascii(host[:60]), ascii(clipped(project)), problem.name)
         raise problem
 
     def _be_local(self, headers: Iterable[tuple[bytes, bytes]], host: str, project: str) -> None:
         """Refuse what does not come from this machine, or comes under another name: a browser led here by a foreign page (DNS rebinding)."""
-        if not _is_loopback(host):
+        if not is_loopback(host):
             self._refuse(unauthorized("key_missing", "keys.missing_remote"), host, project)
         for name, value in headers:
-            if name == b"host" and not _names_loopback(value):
+            if name == b"host" and not names_loopback(value):
                 said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1])
                 raise Problem(421, "host_wrong", said)
 
@@ -209,28 +237,3 @@ def _too_many(item: RateLimitItem, wait: int, key: str, **values: object) -> Pro
         "RateLimit": f'"{item.namespace}";r=0;t={wait}',
     }
     return Problem(429, "too_many", saying(key, wait=wait, **values), headers=headers)
-
-
-@lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=256)
-def _names_loopback(authority: bytes) -> bool:
-    """Return whether a ``Host`` header means this machine by a name that no foreign name server can give away."""
-    host = authority[:80].decode("latin-1").lower()
-    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return host == "localhost" or _is_loopback(host)
-
-
-def _network(host: str) -> str:
-    """Return what counts as one address: an IPv6 host has a network of 64 bits to itself."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host[:60]
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False)) if address.version == 6 else host

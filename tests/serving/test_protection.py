@@ -1,6 +1,9 @@
+import contextlib
 import logging
+import sqlite3
 import string
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +19,7 @@ from infra.api_keys import RIGHTS, KeyStore, NewKey, Right
 from leitstand.errors import StateError
 from leitstand.spec import Serving
 from serving.problems import Problem
-from serving.protection import FAILURES, Guard, security_headers
+from serving.protection import FAILURES, REFRESH_SECONDS, Guard, security_headers
 
 Headers = list[tuple[bytes, bytes]]
 DAY = 86_400.0
@@ -435,6 +438,61 @@ def test_keys_that_cannot_be_read_anew_go_on_to_hold(
     assert "those read before go on to hold" in caplog.text
     assert guard.admit(bearer(shop.text), "10.0.0.9", "cells", "predict") == "shop"
     assert refused(guard, []).status == 401
+
+
+def test_a_revoked_key_ends_by_itself_within_seconds(new_guard: Any, store: KeyStore, shop: NewKey) -> None:
+    guard = new_guard()
+    guard.follow()
+    try:
+        store.revoke(shop.key.id, who="anna")
+        deadline = time.monotonic() + 20
+        ended: Problem | None = None
+        while ended is None and time.monotonic() < deadline:
+            try:
+                guard.admit(bearer(shop.text), "10.0.0.9", "cells", "predict")
+                time.sleep(0.05)
+            except Problem as problem:
+                ended = problem
+        assert "was revoked" in str(ended)
+    finally:
+        guard.stop()
+
+
+def test_following_survives_a_key_that_cannot_be_understood(
+    new_guard: Any, store: KeyStore, shop: NewKey, tmp_path: Path
+) -> None:
+    guard = new_guard()
+    with sqlite3.connect(tmp_path / "keys.db") as database:
+        database.execute("UPDATE leitstand_api_keys SET digest = 'no hexadecimal'")
+    database.close()
+    guard.follow()
+    time.sleep(REFRESH_SECONDS + 0.5)
+    assert guard.admit(bearer(shop.text), "10.0.0.9", "cells", "predict") == "shop"
+    with sqlite3.connect(tmp_path / "keys.db") as database:
+        database.execute("UPDATE leitstand_api_keys SET digest = ?", (shop.key.digest,))
+    database.close()
+    new = store.create("line", ["cells"], ["predict"], who="anna")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Problem):
+            assert guard.admit(bearer(new.text), "10.0.0.9", "cells", "predict") == "line"
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the new key was never read")
+    guard.stop()
+
+
+def test_a_page_is_for_this_machine_until_there_is_a_key(new_guard: Any, store: KeyStore) -> None:
+    guard = new_guard()
+    guard.admit_page([(b"host", b"localhost:3000")], "127.0.0.1")
+    with pytest.raises(Problem, match="answers only under localhost"):
+        guard.admit_page([(b"host", b"evil.example")], "127.0.0.1")
+    with pytest.raises(Problem, match="on its own machine only"):
+        guard.admit_page([], "10.0.0.9")
+    store.create("shop", ["cells"], ["read"], who="anna")
+    guard.refresh()
+    guard.admit_page([(b"host", b"models.example")], "10.0.0.9")
 
 
 # ---- headers
