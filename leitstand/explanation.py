@@ -65,7 +65,8 @@ class Explanation:
     contributions : the largest first
     method : ``permutation_shap`` is sampled, all others are exact
     evaluations : answers of the model that the samples took; 0 where nothing was sampled
-    standard_error : typical one of a sampled contribution; None where they are exact, or there was time for one round of samples only
+    standard_error : typical one of a sampled contribution, 0 where all rounds of samples agree; None where they are exact, or there was time
+        for one round only
     background_rows : how many rows ``base`` is the mean of
     outside : number columns whose value lies outside what the model was trained on
     threshold : of the anomaly score
@@ -92,8 +93,9 @@ class Explainer:
     Parameters
     ----------
     model, project : the model and its project
-    background : rows to compare with, any number of them: model inputs (``card.feature_names``), or rows of the input contract. Model inputs are
-        better where features look back or come from files, which such rows do not bring along.
+    background : rows to compare with, any number of them; of an anomaly detector those that raise no alarm are used. Model inputs
+        (``card.feature_names``), or rows of the input contract; model inputs are better where features look back or come from files, which such
+        rows do not bring along.
 
     Raises
     ------
@@ -109,7 +111,11 @@ class Explainer:
         inputs = model_inputs(model, project, background).iloc[::every]
         self._unpacked = Unpacked(model, project, inputs)
         table = self._unpacked.table(inputs)
-        self._background = taken(table, _typical(self._unpacked.answers(table)))
+        answers = self._unpacked.answers(table)
+        normal = np.flatnonzero(answers[:, 0] <= model.card.threshold) if model.card.threshold is not None else np.empty(0)
+        if len(normal):  # an anomaly is explained by how it differs from what is normal
+            table, answers = taken(table, normal), answers[normal]
+        self._background = taken(table, _typical(answers))
         self._bottom = self._unpacked.answers(self._background)
         self._trees: TreeShap | None = None
 

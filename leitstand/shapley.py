@@ -19,9 +19,10 @@ from leitstand.mixing import Table, gathered, taken
 Method = Literal["tree_shap", "linear_shap", "exact_shap", "permutation_shap"]
 Answer = Callable[[Table], np.ndarray]
 LARGEST_CHUNK = 2_000_000  # cells of a table that is made at once: 16 MB of numbers
-MOST_EXACT = 7  # players; 2^7 coalitions cost as much as ten rounds of samples
+MOST_EXACT = 6  # players; 2^6 coalitions cost twice as much as all rounds of samples, 2^7 three times and a half
 MOST_ROUNDS = 3  # then the error of the samples is below the one that the choice of background rows brings
 FEWER = 4  # where the time is short, every fourth background row must do
+ROUNDING = 1e-9  # of the largest value
 SHORT = 0.2  # seconds between two looks at the clock
 
 
@@ -140,7 +141,7 @@ class Shares:
     ----------
     values : shape (count,); they add up to ``top`` less the mean of ``bottom``
     evaluations : answers of the model that samples took; 0 where nothing was sampled
-    standard_error : typical one of a sampled value; None where they are exact, or there was one round only
+    standard_error : typical one of a sampled value, 0 where all rounds agree; None where they are exact, or there was one round only
     """
 
     game: Game
@@ -196,11 +197,19 @@ def _sampled(games: Sequence[Game], clock: Clock) -> list[Shares]:
         if before - clock.left > clock.left:
             break
     every = np.stack(rounds)  # shape (rounds, games, players)
-    errors = np.sqrt(every.var(axis=0, ddof=1).mean(axis=1) / len(rounds)).tolist() if len(rounds) > 1 else [None] * len(games)
+    evaluations = len(rounds) * games[0].rows_round
     return [
-        Shares(game, values, "permutation_shap", len(rounds) * game.rows_round, error)
-        for game, values, error in zip(games, every.mean(axis=0), errors, strict=True)
+        Shares(game, every[:, i].mean(axis=0), "permutation_shap", evaluations, _standard_error(every[:, i]))
+        for i, game in enumerate(games)
     ]
+
+
+def _standard_error(rounds: np.ndarray) -> float | None:
+    """Return the standard error of the mean over rounds, as root mean square over the players; 0 where it is rounding only."""
+    if len(rounds) < 2:
+        return None
+    error = float(np.sqrt(rounds.var(axis=0, ddof=1).mean() / len(rounds)))
+    return error if error > ROUNDING * np.abs(rounds).max() else 0.0
 
 
 def exact(game: Game, clock: Clock) -> np.ndarray:

@@ -84,6 +84,8 @@ def _method(explanation: Explanation, language: Language) -> str:
         return text("explain.exact", language)
     if explanation.standard_error is None:
         return text("explain.sampled_once", language, evaluations=explanation.evaluations)
+    if explanation.standard_error == 0:
+        return text("explain.sampled_agreeing", language, evaluations=explanation.evaluations)
     error = _amount(explanation, explanation.standard_error, language, dative=True)
     return text("explain.sampled", language, evaluations=explanation.evaluations, error=error)
 
@@ -94,11 +96,11 @@ def _named(part: Contribution, project: Project, language: Language, described: 
     name = _described(column, language) if described and column is not None else part.column
     if part.value is None:
         return text("explain.column_missing", language, column=name)
-    value = _shown(part.value, language)
+    value = _shown(part.value, language, AS_GIVEN if column is not None else ROUNDED)
     if column is not None and column.unit:
         value = text("explain.with_unit", language, figure=value, unit=column.unit)
     shown = text("explain.column_value", language, column=name, value=value)
-    return text("explain.column_looks_back", language, column=shown) if part.looks_back else shown
+    return text("explain.column_looks_back", language, column=shown) if part.looks_back and described else shown
 
 
 def _described(column: Column, language: Language) -> str:
@@ -107,21 +109,25 @@ def _described(column: Column, language: Language) -> str:
     return f"{description} ({column.name})" if fits else column.name
 
 
-def _shown(value: Scalar, language: Language) -> str:
+def _shown(value: Scalar, language: Language, digits: int = AS_GIVEN) -> str:
     if isinstance(value, bool):
         return text(f"explain.value_{str(value).lower()}", language)
-    return figure(value, language, AS_GIVEN) if isinstance(value, int | float) else str(value)
+    return figure(value, language, digits) if isinstance(value, int | float) else str(value)
 
 
 def _level(explanation: Explanation, value: float, language: Language) -> str:
     if explanation.quantity == "probability":
-        percent = 100 * value
-        close = percent < 1 or percent > 99
-        return text(
-            "explain.percent", language, figure=figure(round(percent, 2) if close else percent, language, 4 if close else 3)
-        )
+        return _percent(100 * value, language)
     shown = figure(value, language)
     return text("explain.with_unit", language, figure=shown, unit=explanation.unit) if explanation.unit else shown
+
+
+def _percent(percent: float, language: Language) -> str:
+    if percent > 99.99:
+        return text("explain.percent_over", language, figure=figure(99.99, language, 4))
+    if percent < 0.01:
+        return text("explain.percent_under", language, figure=figure(0.01, language))
+    return text("explain.percent", language, figure=figure(percent, language, 4 if percent > 99 else 3))
 
 
 def _amount(explanation: Explanation, value: float, language: Language, dative: bool = False) -> str:

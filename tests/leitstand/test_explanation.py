@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -333,3 +336,22 @@ def test_too_little_time_is_said_and_not_taken() -> None:
         explainer.explain(frame.head(20), seconds=0.01)
     with pytest.raises(ServiceError, match="cannot be explained within 0 s"):
         explainer.explain(frame.head(1), seconds=0)
+
+
+def test_a_forest_is_sampled_where_shap_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['shap'] = None\n"
+        "import numpy as np, pandas as pd\n"
+        "from sklearn.ensemble import RandomForestRegressor\n"
+        "from builders import project\n"
+        "from leitstand.explanation import Explainer\n"
+        "from leitstand.model import ModelCard, TrainedModel\n"
+        "frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 8)), columns=list('abcdefgh'))\n"
+        "card = ModelCard(project='parts', task='regression', candidate='', target='quality', feature_names=tuple(frame))\n"
+        "model = TrainedModel(RandomForestRegressor(5).fit(frame, frame['a']), card)\n"
+        "made = project(frame.assign(quality=1.0), task='regression')\n"
+        "print(Explainer(model, made, frame).explain(frame.head(1), seconds=600)[0].method)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert shown.stdout.strip() == "permutation_shap", shown.stderr
