@@ -23,6 +23,7 @@ class Chunk:
     first_row : 0-based number of the first row in the source
     after : where reading goes on after these rows
     share : of the source that has been read with these rows, 0 to 1; None where that is not known
+    most_rows : the source cannot have more rows than this; None where that is not known
     raw : returns chosen rows as they came, for the check and the quarantine
     decimals : the decimal mark of columns of texts, where known
     """
@@ -31,6 +32,7 @@ class Chunk:
     first_row: int
     after: Position
     share: float | None
+    most_rows: int | None
     raw: Callable[[np.ndarray], pd.DataFrame]
     decimals: Mapping[str, Decimal | None] | None = field(default=None)
 
@@ -41,11 +43,9 @@ class Stream(Protocol):
     Parameters
     ----------
     names : of the columns
-    rows : how many there are; None where only reading tells
     """
 
     names: list[str]
-    rows: int | None
 
     def chunks(self, position: Position | None = None, only: list[str] | None = None) -> Iterator[Chunk]:
         """Yield the rows from a position on; with ``only``, of these columns alone."""

@@ -42,8 +42,6 @@ class CsvStream:
         If the file cannot be read as a table.
     """
 
-    rows: int | None = None
-
     def __init__(self, path: Path, source: Source, contract: Contract, chunk_rows: int) -> None:
         self._path, self._contract = path, contract
         self._form = detect_format(path, encoding=source.encoding, delimiter=source.delimiter, header=source.header)
@@ -73,9 +71,15 @@ class CsvStream:
             table, decimals = self._typed(block, first, decimals, only)
             if table.num_rows:
                 found = True
-                where = {"at": after, "row": row + table.num_rows, "decimals": decimals}
+                rows = row + table.num_rows
                 yield Chunk(
-                    table, row, where, (after - self._start) / max(self._size - self._start, 1), self._raw(block, first), decimals
+                    table=table,
+                    first_row=row,
+                    after={"at": after, "row": rows, "decimals": decimals},
+                    share=(after - self._start) / max(self._size - self._start, 1),
+                    most_rows=rows + max(0, self._size - after) // len(self.names),  # no row is shorter than its delimiters
+                    raw=self._raw(block, first),
+                    decimals=decimals,
                 )
             row += table.num_rows
         if not found and row == 0:

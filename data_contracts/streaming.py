@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ class ParquetStream:
         self._path, self._chunk_rows = path, chunk_rows
         with self._opened() as file:
             self.names = list(file.schema_arrow.names)
-            self.rows: int | None = file.metadata.num_rows
+            self._rows: int = file.metadata.num_rows
             self._groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise SourceError("contracts.duplicate_columns", path=path, names=", ".join(twice[:5]))
-        if not self.rows:
+        if not self._rows:
             raise SourceError("contracts.no_rows", path=path)
 
     def chunks(self, position: Position | None = None, only: list[str] | None = None) -> Iterator[Chunk]:
@@ -83,7 +84,7 @@ class ParquetStream:
             groups = list(range(group, len(self._groups)))
             for table in self._sized(file.iter_batches(self._chunk_rows, row_groups=groups, columns=wanted), start - row):
                 first, start = start, start + table.num_rows
-                yield Chunk(table, first, {"row": start}, start / (self.rows or 1), _rows_of(table))
+                yield Chunk(table, first, {"row": start}, start / self._rows, self._rows, _rows_of(table))
 
     def _sized(self, batches: Iterator[Any], skip: int) -> Iterator[Any]:
         """Yield tables of the chunk's size out of batches of any size, so that the same rows stand together wherever reading begins."""
@@ -132,16 +133,17 @@ class FrameStream:
     rows : how many rows there are; None where that is not known
     """
 
-    def __init__(self, frames: Callable[[], Iterator[pd.DataFrame]], rows: int | None = None) -> None:
-        self._frames, self.rows = frames, rows
-        self.names = [str(name) for name in next(iter(frames()), pd.DataFrame()).columns]
+    def __init__(self, frames: Callable[[], Generator[pd.DataFrame]], rows: int | None = None) -> None:
+        self._frames, self._rows = frames, rows
+        with closing(frames()) as first:
+            self.names = [str(name) for name in next(first, pd.DataFrame()).columns]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, chunk_rows: int) -> "FrameStream":
         """Return the stream of a frame that is in memory."""
         decimal = frame.attrs.get("decimal")
 
-        def frames() -> Iterator[pd.DataFrame]:
+        def frames() -> Generator[pd.DataFrame]:
             for start in range(0, max(len(frame), 1), chunk_rows):
                 part = frame.iloc[start : start + chunk_rows].reset_index(drop=True)
                 part.attrs["decimal"] = decimal
@@ -169,10 +171,11 @@ class FrameStream:
             if first < start:
                 raise Changed
             kept = frame if only is None else frame[[name for name in frame.columns if name in only]]
-            share = row / self.rows if self.rows else None
+            share = row / self._rows if self._rows else None
             decimal = frame.attrs.get("decimal")
             marks = None if decimal is None else dict.fromkeys(self.names, decimal)
-            yield Chunk(as_table(kept), first, {"row": row, "hash": seen.hexdigest()}, share, _rows_of_frame(frame), marks)
+            after = {"row": row, "hash": seen.hexdigest()}
+            yield Chunk(as_table(kept), first, after, share, self._rows, _rows_of_frame(frame), marks)
         if row < start:
             raise Changed
 

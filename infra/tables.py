@@ -1,13 +1,13 @@
-"""Reading a company's own database: a table or a query, in portions, never writing."""
+"""A company's own database: reading a table or a query in portions, never writing; and writing answers to a table, all of them or none."""
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, TextClause, create_engine, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, TextClause, create_engine, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from infra.databases import shown_url
@@ -33,6 +33,12 @@ def read_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFra
         If the URL is wrong, the database cannot be reached, has no such table (did you mean), refuses the right, or the query is wrong.
         No message holds the password.
     """
+    chunks = list(stream_database(source, chunk_rows=chunk_rows))
+    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+
+
+def stream_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the source's table or query, so many at a time; one empty frame where there are none. Errors as in ``read_database``."""
     url = _url(source.database or "")
     engine = _engine(url)
     try:
@@ -41,26 +47,110 @@ def read_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFra
                 statement = (
                     _query(source.query) if source.query is not None else select(_table(connection, source.table or "", url))
                 )
-                chunks = list(pd.read_sql_query(statement, connection, chunksize=chunk_rows))
+                with connection.execute(statement) as result:
+                    names = list(result.keys())
+                    _refuse_twice(names, url)
+                    rows = result.fetchmany(chunk_rows)
+                    yield pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+                    while rows := result.fetchmany(chunk_rows):
+                        yield pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
             except SQLAlchemyError as error:
                 raise _refused(error, source, shown_url(url)) from error
     finally:
         engine.dispose()
-    frame = pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
-    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-    if twice:
+
+
+def count_rows(source: Source) -> int | None:
+    """Return how many rows the source's table has; None for a query, which may take as long to count as to read. Errors as in ``read_database``."""
+    if source.table is None:
+        return None
+    url = _url(source.database or "")
+    engine = _engine(url)
+    try:
+        with _connected(engine) as connection:
+            try:
+                return connection.scalar(select(func.count()).select_from(_table(connection, source.table, url)))
+            except SQLAlchemyError as error:
+                raise _refused(error, source, shown_url(url)) from error
+    finally:
+        engine.dispose()
+
+
+def table_columns(database: str, table: str) -> list[str] | None:
+    """Return the columns of a table that answers are to be written to, or None where there is no such table yet.
+
+    Raises
+    ------
+    SourceError
+        If the URL is wrong or the database cannot be reached.
+    """
+    engine = _engine(_url(database))
+    try:
+        with _connected(engine, read_only=False) as connection:
+            schema, _, bare = table.rpartition(".")
+            tables = inspect(connection)
+            return (
+                [column["name"] for column in tables.get_columns(bare, schema or None)]
+                if tables.has_table(bare, schema or None)
+                else None
+            )
+    finally:
+        engine.dispose()
+
+
+def write_frames(database: str, table: str, frames: Iterable[pd.DataFrame], *, once: str) -> None:
+    """Append all frames to a table in one transaction; a table that is missing is made.
+
+    Parameters
+    ----------
+    once : column of ids; a table that holds the first of them has got these frames already, and nothing is written
+
+    Raises
+    ------
+    SourceError
+        If the database cannot be reached, or refuses; nothing is written then.
+    """
+    url = _url(database)
+    engine = _engine(url)
+    schema, _, bare = table.rpartition(".")
+    try:
+        with _connected(engine, read_only=False) as connection, connection.begin():
+            for place, frame in enumerate(frames):
+                if place == 0 and _holds(connection, bare, schema or None, once, frame[once].iloc[0]):
+                    return
+                frame.to_sql(bare, connection, schema=schema or None, if_exists="append", index=False, chunksize=1000)
+    except SQLAlchemyError as error:
+        raise SourceError("batch.table_refused", table=table, url=shown_url(url), detail=_detail(error)) from error
+    finally:
+        engine.dispose()
+
+
+def _holds(connection: Connection, table: str, schema: str | None, column: str, value: str) -> bool:
+    if not inspect(connection).has_table(table, schema):
+        return False
+    there = Table(table, MetaData(), schema=schema, autoload_with=connection)
+    return (
+        column in there.c
+        and connection.execute(select(there.c[column]).where(there.c[column] == value).limit(1)).first() is not None
+    )
+
+
+def _refuse_twice(names: Sequence[str], url: URL) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SourceError("infra.query_columns_twice", url=shown_url(url), columns=", ".join(twice[:5]))
-    return frame
 
 
 @contextmanager
-def _connected(engine: Engine) -> Iterator[Connection]:
-    """Open a connection that the database itself keeps from writing, where it can."""
+def _connected(engine: Engine, *, read_only: bool = True) -> Iterator[Connection]:
+    """Open a connection; with ``read_only`` one that the database itself keeps from writing, where it can."""
     try:
         connection = engine.connect()
     except SQLAlchemyError as error:
         raise SourceError("infra.source_unreachable", url=shown_url(engine.url), detail=_detail(error)) from error
     with connection:
+        if not read_only:
+            yield connection
+            return
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
         yield connection.execution_options(stream_results=True, postgresql_readonly=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
@@ -219,7 +219,7 @@ class _Run:
         """Answer in this thread what another one reads and checks, and let a third one write what is answered."""
         job = self._job
         with _read_ahead(self._checked(stream, checker)) as ahead, ThreadPoolExecutor(1) as writer:
-            head = [item for item, _ in zip(ahead, range(2), strict=False)]
+            head = list(islice(ahead, 2))
             single = len(head) == 1 and not job.state.parts
             answerer = Answerer(self._project, self._batch.model, job.ids, history=job.history(), single=single)
             waiting: Future[None] | None = None

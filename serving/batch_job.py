@@ -66,6 +66,7 @@ class BatchJob:
     def __init__(self, folder: Path, order: Mapping[str, Any]) -> None:
         self.folder, self._order = folder, json.loads(json.dumps(order))
         self.changed: tuple[str, ...] = ()
+        self._looked_at = 0
         found = _read(folder / ORDER_FILE)
         if found is not None and found["order"] == self._order:
             self.ids: str = found["ids"]
@@ -79,7 +80,7 @@ class BatchJob:
         """Throw away what is there and begin anew; ``changed`` says why."""
         self.remove()
         self.folder.mkdir(parents=True)
-        self.changed, self.state, self.resumed_rows = changed, State(), 0
+        self.changed, self.state, self.resumed_rows, self._looked_at = changed, State(), 0, 0
         self.ids = new_id()[:ID_LENGTH]
         write_atomically(json.dumps({"order": self._order, "ids": self.ids}), self.folder / ORDER_FILE)
 
@@ -93,6 +94,7 @@ class BatchJob:
 
     def keep_out(self, place: int, bad: pd.DataFrame) -> None:
         """Write the rows that a chunk's check kept out; they count once the chunk is finished."""
+        self._looked_at = place + 1
         if bad.empty:
             self._bad(place).unlink(missing_ok=True)
             return
@@ -136,8 +138,8 @@ class BatchJob:
                 yield self.part(place)
 
     def bad_files(self) -> list[Path]:
-        """Return the files of rows kept out, in order, without column names."""
-        return [file for place in range(len(self.state.parts) + 1) if (file := self._bad(place)).is_file()]
+        """Return the files of rows kept out, in order, without column names; also those of chunks that were not finished."""
+        return [file for place in range(max(len(self.state.parts), self._looked_at)) if (file := self._bad(place)).is_file()]
 
     def _like_first(self, table: Any) -> Any:
         """Return the table in the types of the first part: what had no values then is text."""

@@ -70,7 +70,7 @@ def test_predict_answers_every_row_and_logs_it(own_parts: Workshop) -> None:
 
 def test_predict_without_log_leaves_no_trace(own_parts: Workshop) -> None:
     file = own_parts.table("asked.csv", parts(5, seed=1))
-    own_parts.done("predict", "parts", "--data", file, "--output", own_parts.work / "answers.parquet", "--no-log")
+    own_parts.done("predict", "parts", "--data", file, "--output", own_parts.work / "answers.parquet", "--log", "none")
     assert len(pd.read_parquet(own_parts.work / "answers.parquet")) == 5
     settings = load_settings(home=own_parts.home, database_url=None)
     assert PredictionLog(settings.database("predictions")).count("parts") == 0
