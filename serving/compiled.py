@@ -4,19 +4,20 @@ Of libraries it needs ONNX Runtime and numpy only. ``serving.compiling`` makes i
 of float64, and ``compiled.json``, which says what stands in its columns and how the comparison with the original ended.
 """
 
+import ctypes
 import hashlib
 import hmac
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from leitstand.contract import Scalar
 from leitstand.errors import DataError, ModelError, TamperedModel
-from leitstand.texts import Language, text
+from serving.compilation import Compilation, Input
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,69 +27,7 @@ if TYPE_CHECKING:
 GRAPH_FILE, NOTE_FILE = "model.onnx", "compiled.json"
 ROWS_AT_ONCE = 256  # bounds what a kernel machine of thousands of vectors holds at a time; more rows are not answered faster
 MISSING, UNKNOWN, FIRST_VALUE = 0.0, 1.0, 2.0  # how a text stands in the matrix: the last is the first of ``Input.values``
-DATE_PARTS = 4
 ERRORS_ONLY = 3
-
-
-class Input(BaseModel):
-    """One column of the model's inputs.
-
-    Parameters
-    ----------
-    values : of a text, those that the model knows
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    kind: Literal["number", "text", "date"]
-    values: tuple[str, ...] = ()
-
-    @property
-    def width(self) -> int:
-        """How many columns of the matrix it takes."""
-        return DATE_PARTS if self.kind == "date" else 1
-
-
-class Compilation(BaseModel):
-    """How compiling a model ended.
-
-    Parameters
-    ----------
-    model_sha256 : of the original, as the registry noted it
-    onnx_sha256 : of the graph; empty where there is none
-    used : whether the service may answer with it
-    reason : it answers alike (``matches``) or not (``differs``), cannot be written as a graph (``unsupported``), there were no rows to
-        compare (``unproven``)
-    detail : what cannot be written as a graph
-    rows : that were compared
-    worst : the largest difference found. Of probabilities; of numbers by the larger of 1 and the number; of anomaly scores by the larger of
-        score and threshold
-    flipped : rows with another class, or on the other side of the threshold
-    inputs : in the order of the model's features
-    output : what the graph answers with
-    classes : in the order of the probabilities
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model_sha256: str
-    onnx_sha256: str = ""
-    used: bool
-    reason: Literal["matches", "differs", "unsupported", "unproven"]
-    detail: str = ""
-    rows: int = 0
-    worst: float | None = None
-    flipped: int = 0
-    inputs: tuple[Input, ...] = ()
-    output: Literal["probabilities", "value", "score"] = "value"
-    classes: tuple[Scalar, ...] = ()
-
-    def say(self, language: Language) -> str:
-        """Return in one sentence whether the compiled form is used, and why not."""
-        worst = "–" if self.worst is None else f"{self.worst:.1g}"
-        values = {"rows": self.rows, "worst": worst, "flipped": self.flipped, "detail": self.detail}
-        return text(f"compiling.{self.reason}", language, **values)
 
 
 class CompiledEstimator:
@@ -204,7 +143,9 @@ def load_compiled(folder: Path, model_sha256: str, threads: int = 1) -> Compiled
     found = hashlib.sha256(graph).hexdigest()
     if not hmac.compare_digest(found, compilation.onnx_sha256):
         raise TamperedModel("compiling.graph_hash", path=path, expected=compilation.onnx_sha256[:12], found=found[:12])
-    return CompiledEstimator(graph, compilation, threads)
+    compiled = CompiledEstimator(graph, compilation, threads)
+    _give_back()
+    return compiled
 
 
 def read_compilation(folder: Path) -> Compilation | None:
@@ -248,3 +189,11 @@ def _session(graph: bytes, threads: int) -> Any:
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # an arena would keep what one large request took
     options.log_severity_level = ERRORS_ONLY
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: reading a large forest takes three times what it then holds, and glibc keeps the rest."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries than glibc have none and need none
+        if trim is not None:
+            trim(0)

@@ -17,7 +17,8 @@ import pandas as pd
 from leitstand.errors import DataError
 from leitstand.model import TrainedModel
 from leitstand.prediction import Predictions
-from serving.compiled import GRAPH_FILE, NOTE_FILE, Compilation, CompiledEstimator, Input
+from serving.compilation import Compilation, Input
+from serving.compiled import GRAPH_FILE, NOTE_FILE, CompiledEstimator
 from serving.compiling.graph import Graph, Unsupported
 from serving.compiling.steps import values_of_texts, write
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from serving.compiled import Input
+from serving.compilation import Input
 
 OPSET, IR_VERSION = 18, 9
 

@@ -40,7 +40,8 @@ from leitstand.dataset import make_dataset, training_and_holdout
 from leitstand.model import ModelCard, TrainedModel
 from leitstand.model_file import save_model
 from leitstand.pipelines import tabular_candidates
-from serving.compiled import GRAPH_FILE, NOTE_FILE, Compilation, load_compiled, read_compilation
+from serving.compilation import Compilation
+from serving.compiled import GRAPH_FILE, NOTE_FILE, load_compiled, read_compilation
 from serving.compiling import compare, compile_model, probes
 from serving.compiling.trees import rounded_down
 from tests.projects.conftest import NAMES, prepared, shipped
