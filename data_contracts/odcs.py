@@ -21,7 +21,7 @@ TYPES: tuple[ColumnType, ...] = ("integer", "number", "string", "boolean", "date
 NUMBERS = ("integer", "number")
 HOURS = {"m": 1 / 60, "min": 1 / 60, "h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24}
 OPTIONS = {"minimum": NUMBERS, "maximum": NUMBERS, "pattern": ("string", "file"), "maxLength": ("string", "file")}
-COLUMN_PROPERTIES = ("unit", "descriptionDe", "mediaType", "maxBytes", "pseudonymise", "guesses")
+COLUMN_PROPERTIES = ("unit", "descriptionDe", "mediaType", "maxBytes", "decimal", "pseudonymise", "guesses")
 CONTRACT_PROPERTIES = ("onBroken", "maxQuarantineShare", "extraColumns", "timeColumn")
 
 
@@ -137,6 +137,7 @@ def _column(item: SchemaProperty, position: int) -> Column:
         "max_length": options.get("maxLength"),
         "media_type": custom.get("mediaType"),
         "max_bytes": custom.get("maxBytes"),
+        "decimal": custom.get("decimal"),
         "personal_data": item.classification if item.classification in ("personal", "special") else None,
         "pseudonymise": custom.get("pseudonymise"),
         "guesses": custom.get("guesses"),

@@ -84,6 +84,7 @@ def _property(column: Column) -> dict[str, Any]:
         "descriptionDe": column.description.de if column.description else None,
         "mediaType": column.media_type,
         "maxBytes": column.max_bytes,
+        "decimal": column.decimal,
         "pseudonymise": column.pseudonymise,
         "guesses": list(column.guesses) or None,
     }

@@ -50,6 +50,7 @@ class Column(Frozen):
     max_length : of texts, in characters
     media_type : of files, such as ``audio/wav``
     max_bytes : of files
+    decimal : ``,`` where requests may also write numbers as German texts (``1.234,5``); of numbers
     personal_data : ``special`` is Art. 9 GDPR (health and the like)
     pseudonymise : whether the prediction log keeps a pseudonym in place of the value; where left out, texts that are personal data are
     guesses : the names of the properties that were inferred from data and that nobody has confirmed yet
@@ -69,6 +70,7 @@ class Column(Frozen):
     max_length: int | None = Field(default=None, ge=1)
     media_type: str | None = None
     max_bytes: int | None = Field(default=None, ge=1)
+    decimal: Literal[","] | None = None
     personal_data: PersonalData = "none"
     pseudonymise: bool | None = None
     guesses: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from leitstand.errors import LeitstandError, StateError, UnknownName
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse, PredictResponse
 from serving.endpoint import Endpoint
+from serving.forms import form_as_json, is_form
 from serving.loading import Endpoints, without_values
 from serving.metrics import Metrics
 from serving.openapi import document
@@ -28,7 +29,7 @@ from serving.page import Listed, index, page, page_headers
 from serving.problems import MEDIA_TYPE, Problem, ProblemDocument, ProblemError, of_error, saying, without_folders
 from serving.protection import Guard, security_headers
 from serving.queue import Queue, overloaded
-from serving.request import Gone, Scope, client_host, header, preferred, read_body
+from serving.request import Gone, Scope, client_host, header, preferred, read_body, within
 from serving.schema import example, feedback_model, predict_model
 
 logger = logging.getLogger("bentoml.leitstand")
@@ -97,7 +98,7 @@ class Leitstand:
         try:
             client = self.guard.admit(scope["headers"], client_host(scope), project, "predict")
             self.queue.require_room()
-            body = await read_body(scope, receive, limits)
+            body = await self._body(endpoint, scope, receive)
             asked = endpoint.read(body) if len(body) < LARGE_BODY else await asyncio.to_thread(endpoint.read, body)
             self.guard.charge(client, project, len(asked.rows))
             async with asyncio.timeout(limits.timeout_seconds):
@@ -115,6 +116,13 @@ class Leitstand:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
+    async def _body(self, endpoint: Endpoint, scope: Scope, receive: Any) -> bytes:
+        """Return the body as JSON; projects with files take forms too."""
+        limits = endpoint.project.spec.serving
+        if endpoint.takes_files and is_form(scope):
+            return await within(limits, form_as_json(scope, receive, endpoint.project.input_contract, limits))
+        return await read_body(scope, receive, limits)
+
     async def feedback(self, request: Request) -> Response:
         """Answer ``POST /{project}/feedback``."""
         endpoint, client = self._admitted(request, "feedback")
@@ -130,7 +138,7 @@ class Leitstand:
         limits, language = endpoint.project.spec.serving, self._language(request.scope)
         if self._explainers.statistics().tasks_waiting >= MOST_EXPLAINING:
             raise overloaded()
-        asked = endpoint.explaining.read(await read_body(request.scope, request.receive, limits))
+        asked = endpoint.explaining.read(await self._body(endpoint, request.scope, request.receive))
         self.guard.charge(client, endpoint.project.name, len(asked.rows))
         seconds = limits.timeout_seconds
         async with asyncio.timeout(seconds):
@@ -150,6 +158,7 @@ class Leitstand:
 
     async def page(self, request: Request) -> Response:
         """Answer ``GET /{project}/``: a page to try the model by hand. Where keys are needed, what it asks the service needs one."""
+        self.guard.admit_page(request.scope["headers"], client_host(request.scope))
         endpoint = self._endpoint(request)
         language = _asked_language(request) or self._language(request.scope)
         usual = {} if self.guard.requires_key else await asyncio.to_thread(endpoint.usual)
@@ -159,6 +168,7 @@ class Leitstand:
 
     async def index(self, request: Request) -> Response:
         """Answer ``GET /``: the projects that are served."""
+        self.guard.admit_page(request.scope["headers"], client_host(request.scope))
         language = _asked_language(request) or self._language(request.scope)
         listed = [_listed(name, found, language) for name, found in self.champions.endpoints.items()]
         return Response(index(listed, language), headers=self._page_headers | page_headers(language))

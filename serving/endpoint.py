@@ -78,6 +78,11 @@ class Endpoint:
         return self._array is not None
 
     @property
+    def takes_files(self) -> bool:
+        """Whether a column holds files."""
+        return bool(self._files)
+
+    @property
     def served(self) -> ServedModel:
         """What every answer says about the model."""
         card = self.released.card

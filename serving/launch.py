@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -170,7 +170,10 @@ def serve_forever(
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with start_service(projects, settings, host=host, port=port, tls=tls, compiling=True) as service:
+        with (
+            start_service(projects, settings, host=host, port=port, tls=tls, compiling=True) as service,
+            _noted(service, projects, settings),
+        ):
             announce(service)
             code = service.process.wait()
             raise ServiceError("serving.service_ended", code=code, log=service.log, tail=service.tail())
@@ -178,6 +181,17 @@ def serve_forever(
         return
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def _noted(service: Service, projects: Sequence[str], settings: Settings) -> Iterator[None]:
+    """Note in the audit log when a service that stays begins and ends."""
+    audit, who = open_audit(settings), getpass.getuser()
+    audit.note("service_started", service.url, who=who, projects=list(projects))
+    try:
+        yield
+    finally:
+        audit.note("service_stopped", service.url, who=who)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """Reading a request off the wire within limits, and what its headers say. Plain ASGI: a framework's request object costs more than the answer."""
 
 import asyncio
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Awaitable, Iterable, MutableMapping
 from typing import Any
 
 from leitstand.spec import Serving
@@ -56,16 +56,27 @@ async def read_body(scope: Scope, receive: Any, limits: Serving) -> bytes:
     media = header(scope, b"content-type")
     if media != JSON and media.partition(b";")[0].strip().lower() != JSON:
         raise Problem(415, "media_type", saying("serving.media_type", found=media[:60].decode("latin-1")))
+    return await within(limits, _whole_body(receive, int(limits.max_body_mb * 1_000_000), limits))
+
+
+async def within(limits: Serving, body: Awaitable[bytes]) -> bytes:
+    """Return the body if it comes in time.
+
+    Raises
+    ------
+    Problem
+        408 if it does not.
+    """
     try:
         async with asyncio.timeout(limits.timeout_seconds):
-            return await _whole_body(receive, int(limits.max_body_mb * 1_000_000), limits)
+            return await body
     except TimeoutError as error:
         said = saying("serving.body_too_slow", seconds=f"{limits.timeout_seconds:g}")
         raise Problem(408, "body_too_slow", said, headers={"Connection": "close"}) from error
 
 
 async def _whole_body(receive: Any, most: int, limits: Serving) -> bytes:
-    message = await _next(receive)
+    message = await next_message(receive)
     first: bytes = message.get("body", b"")
     if not message.get("more_body") and len(first) <= most:
         return first
@@ -73,17 +84,29 @@ async def _whole_body(receive: Any, most: int, limits: Serving) -> bytes:
     while (
         message.get("more_body") and size <= 4 * most
     ):  # up to here it is read and dropped, so that the sender gets to read the answer
-        message = await _next(receive)
+        message = await next_message(receive)
         size += len(message.get("body", b""))
         if size <= most:
             parts.append(message.get("body", b""))
     if size > most:
-        said = saying("serving.body_too_large", megabytes=f"{limits.max_body_mb:g}")
-        raise Problem(413, "body_too_large", said, headers={"Connection": "close"})
+        raise too_large(limits)
     return b"".join(parts)
 
 
-async def _next(receive: Any) -> dict[str, Any]:
+def too_large(limits: Serving) -> Problem:
+    """Return the refusal of a body that is larger than project.yaml allows."""
+    said = saying("serving.body_too_large", megabytes=f"{limits.max_body_mb:g}")
+    return Problem(413, "body_too_large", said, headers={"Connection": "close"})
+
+
+async def next_message(receive: Any) -> dict[str, Any]:
+    """Return the next part of the body.
+
+    Raises
+    ------
+    Gone
+        If the client is.
+    """
     message: dict[str, Any] = await receive()
     if message["type"] == "http.disconnect":
         raise Gone

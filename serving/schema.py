@@ -12,7 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NotRequired
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, create_model, with_config
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+    create_model,
+    with_config,
+)
 from pydantic.config import JsonDict
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
@@ -26,6 +36,7 @@ EXACT = 2**53  # integers beyond this are not exact as float64, which is what a 
 CLOSED = ConfigDict(extra="forbid")
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NO_NUL: JsonDict = {"pattern": "\\u0000"}  # PostgreSQL has no text with NUL
+GERMAN_NUMBER = re.compile(r"^[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]{1,15})(,[0-9]{1,15})?$")
 Row = Mapping[str, Any]
 
 
@@ -106,7 +117,12 @@ def _number(column: Column, extra: dict[str, Any]) -> Parts:
         rules["ge"] = column.minimum
     if column.maximum is not None:
         rules["le"] = column.maximum
-    return float, rules, []
+    if column.decimal is None:
+        return float, rules, []
+    bounds = {"ge": "minimum", "le": "maximum"}
+    number = {"type": "number"} | {bounds[name]: value for name, value in rules.items() if name in bounds}
+    either: JsonDict = {"anyOf": [number, {"type": "string", "pattern": GERMAN_NUMBER.pattern}], **extra}
+    return float, rules, [BeforeValidator(german_number), WithJsonSchema(either)]
 
 
 def _integer(column: Column, extra: dict[str, Any]) -> Parts:
@@ -165,6 +181,13 @@ _TYPES: dict[str, Callable[[Column, dict[str, Any]], Parts]] = {
     "timestamp": _timestamp,
     "file": _file,
 }
+
+
+def german_number(value: Any) -> Any:
+    """Take ``1.234,5`` for 1234.5; whatever is no such text stays as it is."""
+    if isinstance(value, str) and GERMAN_NUMBER.fullmatch(value):
+        return float(value.replace(".", "").replace(",", "."))
+    return value
 
 
 def integral(value: Any) -> Any:

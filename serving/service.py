@@ -70,20 +70,21 @@ class LeitstandService:
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
-        guard = Guard(KeyStore(settings.database("keys")), self.champions.limits())
+        self.guard = guard = Guard(KeyStore(settings.database("keys"), wait_seconds=1), self.champions.limits())
         self.app = Leitstand(self.champions, Queue(self.commit), log, guard, settings.language, tls=arguments.tls)
 
         def renew() -> None:
             for name, serving in self.champions.limits().items():
                 guard.limit(name, serving)
-            guard.refresh()
 
         self.champions.watch(renew)
+        guard.follow()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def end(self) -> None:
         """Write what still waits for the log."""
         self.champions.stop()
+        self.guard.stop()
         await self.commit.close()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]

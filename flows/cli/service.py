@@ -42,6 +42,8 @@ def serve(
         if json:
             emit({"url": service.url, "pid": service.pid, "projects": names, "unavailable": service.unavailable})
             return
+        if tls is not None and tls.expires_soon:
+            say("keys.tls_expires_soon", path=tls.file, day=tls.expires.date())
         if service.warning:
             say(service.warning, host=host)
         for name in names:

@@ -1,4 +1,5 @@
 import json
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_requests_answered_together_get_what_they_get_alone(stage: Any) -> None:
     together = [json.loads(one.body)["predictions"] for one in cells.answer(asked)]
     alone = [json.loads(cells.answer([one])[0].body)["predictions"] for one in asked]
     assert [len(answers) for answers in together] == [1, 3, 2]
-    for one, other in zip(sum(together, []), sum(alone, []), strict=True):
+    for one, other in zip(chain(*together), chain(*alone), strict=True):
         assert one.pop("id") != other.pop("id")
         assert one.pop("score") == pytest.approx(other.pop("score"), rel=1e-12)
         assert one.pop("probabilities") == pytest.approx(other.pop("probabilities"), rel=1e-12)

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from request_cases import JSON, VALUES, project
 
@@ -212,3 +213,14 @@ def test_whatever_is_sent_is_taken_or_refused_but_nothing_else_happens(chosen: l
 def test_the_example_is_a_valid_row(chosen: list[Column]) -> None:
     case = project(*chosen)
     assert rows(case, [example(case.input_contract)])
+
+
+def test_german_numbers_are_taken_where_the_contract_says_so() -> None:
+    column = number(decimal=",", minimum=0, maximum=2000)
+    for given_, meant in (("1.234,5", 1234.5), ("0,5", 0.5), ("1.234", 1234.0), (3, 3.0), ("+7", 7.0)):
+        assert one(column, given_) == meant
+    assert all(says_no(column, value) for value in ("1.2.3", "1,5 €", "2.001,0", "-1", True, ""))
+    assert says_no(number(), "0,5")
+    schema = predict_model(project(column)).model_json_schema()
+    for value, taken in (("1.234,5", True), (5, True), ("5 kg", False), (-1, False)):
+        assert Draft202012Validator(schema).is_valid({"rows": [{"x": value}]}) == taken
