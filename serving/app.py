@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Protocol
-from uuid import uuid4
 
 import orjson
 from anyio import CapacityLimiter, to_thread
@@ -19,18 +18,18 @@ from infra.api_keys import Right
 from infra.prediction_log import PredictionLog
 from leitstand.errors import LeitstandError, StateError, UnknownName
 from leitstand.texts import LANGUAGES, Language
-from serving.answers import FeedbackResponse, PredictResponse
+from serving.answers import FeedbackResponse
 from serving.endpoint import Endpoint
 from serving.forms import form_as_json, is_form
 from serving.loading import Endpoints, without_values
 from serving.metrics import Metrics
 from serving.openapi import document
-from serving.page import Listed, index, page, page_headers
-from serving.problems import MEDIA_TYPE, Problem, ProblemDocument, ProblemError, of_error, saying, without_folders
+from serving.page import index, page, page_headers
+from serving.problems import MEDIA_TYPE, Problem, of_error, problem_of, saying
 from serving.protection import Guard, security_headers
 from serving.queue import Queue, overloaded
 from serving.request import Gone, Scope, client_host, header, preferred, read_body, within
-from serving.schema import example, feedback_model, predict_model
+from serving.told import listed, model_of, schema_of, state_of
 
 logger = logging.getLogger("bentoml.leitstand")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -170,36 +169,20 @@ class Leitstand:
         """Answer ``GET /``: the projects that are served."""
         self.guard.admit_page(request.scope["headers"], client_host(request.scope))
         language = _asked_language(request) or self._language(request.scope)
-        listed = [_listed(name, found, language) for name, found in self.champions.endpoints.items()]
-        return Response(index(listed, language), headers=self._page_headers | page_headers(language))
+        return Response(
+            index(listed(self.champions.endpoints, language), language), headers=self._page_headers | page_headers(language)
+        )
 
     async def schema(self, request: Request) -> Response:
         """Answer ``GET /{project}/schema``: what to send, what comes back, and an example, in the client's language."""
-        project, language = self._admitted(request, "read")[0].project, self._language(request.scope)
-        content = {
-            "project": project.name,
-            "title": project.spec.title.in_language(language),
-            "task": project.spec.task,
-            "history_rows": project.spec.data.history_rows,
-            "predict": {
-                "request": predict_model(project, language).model_json_schema(),
-                "response": PredictResponse.model_json_schema(),
-                "example": {"rows": [example(project.input_contract)]},
-            },
-            "feedback": {
-                "request": feedback_model(project, language).model_json_schema(),
-                "response": FeedbackResponse.model_json_schema(),
-            },
-            "problem": ProblemDocument.model_json_schema(),
-        }
-        return _json(content, headers=_spoken(language))
+        endpoint, _ = self._admitted(request, "read")
+        language = self._language(request.scope)
+        return _json(schema_of(endpoint.project, language), headers=_spoken(language))
 
     async def model(self, request: Request) -> Response:
         """Answer ``GET /{project}/model``: which model answers, its figures on the hold-out, and its card."""
         endpoint, _ = self._admitted(request, "read")
-        release, card = endpoint.released.release, endpoint.released.card.model_dump(mode="json")
-        own = release.model_dump(mode="json", exclude={"project", "version", "data_version"})
-        return _json(endpoint.served.model_dump() | own | {"compiled": endpoint.released.compiled, "card": card})
+        return _json(model_of(endpoint))
 
     async def alive(self, request: Request) -> Response:
         """Answer ``GET /livez``: the process runs."""
@@ -211,17 +194,8 @@ class Leitstand:
 
     async def ready(self, request: Request) -> Response:
         """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason."""
-        language, endpoints = self._language(request.scope), self.champions.endpoints
-        broken = {
-            name: without_folders(error, language) for name, error in endpoints.items() if isinstance(error, LeitstandError)
-        }
-        if len(broken) == len(endpoints):
-            reasons = " ".join(broken.values())
-            errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items()]
-            said = saying("serving.service_without_model", reasons=reasons)
-            raise Problem(503, "model_unavailable", said, errors=lambda _: errors)
-        projects = {name: {"ready": name not in broken, "detail": broken.get(name)} for name in endpoints}
-        return _json({"status": "degraded" if broken else "ready", "projects": projects}, headers=_spoken(language))
+        language = self._language(request.scope)
+        return _json(state_of(self.champions.endpoints, language), headers=_spoken(language))
 
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
@@ -290,17 +264,12 @@ class Leitstand:
 
     def _refusal(self, error: Exception, scope: Scope, seconds: float) -> Response:
         """Return the answer that an error becomes; what we did not expect is logged under a number that the client gets."""
-        if isinstance(error, Problem):
-            return self._problem(error, scope)
-        if isinstance(error, TimeoutError):
-            return self._problem(Problem(503, "too_slow", saying("serving.too_slow", seconds=f"{seconds:g}")), scope)
         if isinstance(error, StateError):
             logger.error("%s", error)
-            headers = {"Retry-After": "5"}
-            return self._problem(Problem(503, "log_unavailable", saying("serving.log_unavailable"), headers=headers), scope)
-        incident = uuid4().urn
-        logger.error("%s %s", incident, without_values(error))
-        return self._problem(Problem(500, "internal", saying("serving.internal", incident=incident), instance=incident), scope)
+        problem = problem_of(error, seconds)
+        if problem.instance is not None:
+            logger.error("%s %s", problem.instance, without_values(error))
+        return self._problem(problem, scope)
 
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
@@ -321,13 +290,6 @@ class Leitstand:
 
     def _language(self, scope: Scope) -> Language:
         return preferred(header(scope, b"accept-language").decode("latin-1"), self.language)
-
-
-def _listed(name: str, found: Endpoint | LeitstandError, language: Language) -> Listed:
-    if isinstance(found, LeitstandError):
-        return Listed(name, name, "", detail=without_folders(found, language))
-    spec = found.project.spec
-    return Listed(name, spec.title.in_language(language), spec.task, found.version, found.released.card.synthetic)
 
 
 def _asked_language(request: Request) -> Language | None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from threading import Event, Thread
 
 from data_contracts.odcs import find_contract, read_contract
+from infra.packaged import open_releases
 from infra.pseudonyms import pseudonymiser
 from infra.releases import COMPILED_FOLDER, Release, Releases
 from infra.settings import Settings
@@ -37,7 +38,7 @@ class Champions:
 
     def __init__(self, names: Sequence[str] | None, settings: Settings, compiling: bool = True) -> None:
         self._names, self._settings, self._compiling = names, settings, compiling
-        self._releases = Releases(settings)
+        self._releases = open_releases(settings)
         self._stopped = Event()
         self._seen = self._wanted()
         self.endpoints: Endpoints = {name: self._loaded(name, version) for name, version in self._seen.items()}

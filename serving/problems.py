@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leitstand.contract import Column
-from leitstand.errors import LeitstandError, UnknownName
+from leitstand.errors import LeitstandError, StateError, UnknownName
 from leitstand.texts import Language, text
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,6 +89,23 @@ def saying(key: str, **values: object) -> Callable[[Language], str]:
 def of_error(status: int, name: str, error: LeitstandError) -> Problem:
     """Return the problem that one of our errors is to the client."""
     return Problem(status, name, lambda language: without_folders(error, language))
+
+
+def problem_of(error: Exception, seconds: float) -> Problem:
+    """Return the problem that an error is to the client; one that nobody expected tells its number and nothing of our insides.
+
+    Parameters
+    ----------
+    seconds : the limit that a time-out was over
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, TimeoutError):
+        return Problem(503, "too_slow", saying("serving.too_slow", seconds=f"{seconds:g}"))
+    if isinstance(error, StateError):
+        return Problem(503, "log_unavailable", saying("serving.log_unavailable"), headers={"Retry-After": "5"})
+    incident = uuid4().urn
+    return Problem(500, "internal", saying("serving.internal", incident=incident), instance=incident)
 
 
 def without_folders(error: LeitstandError, language: Language) -> str:

@@ -49,8 +49,9 @@ class LeitstandService:
     def __init__(self) -> None:
         from infra.api_keys import KeyStore
         from infra.group_commit import GroupCommit
+        from infra.packaged import service_settings
         from infra.prediction_log import PredictionLog
-        from infra.settings import calm_tools, load_settings
+        from infra.settings import calm_tools
         from serving.app import Leitstand
         from serving.loading import Champions
         from serving.protection import Guard
@@ -65,7 +66,7 @@ class LeitstandService:
             "uvicorn.error",
         ):  # a line per request costs as much as the answer; the prediction log has them
             logging.getLogger(name).setLevel(logging.WARNING)
-        settings = load_settings()
+        settings = service_settings()
         log = PredictionLog(settings.database("predictions"))
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None

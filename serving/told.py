@@ -1,0 +1,70 @@
+"""What the service tells about itself and its projects, as JSON."""
+
+from typing import Any
+
+from leitstand.errors import LeitstandError
+from leitstand.project import Project
+from leitstand.texts import Language
+from serving.answers import FeedbackResponse, PredictResponse
+from serving.endpoint import Endpoint
+from serving.loading import Endpoints
+from serving.page import Listed
+from serving.problems import Problem, ProblemDocument, ProblemError, saying, without_folders
+from serving.schema import example, feedback_model, predict_model
+
+
+def schema_of(project: Project, language: Language) -> dict[str, Any]:
+    """Return what to send to a project, what comes back, and an example."""
+    return {
+        "project": project.name,
+        "title": project.spec.title.in_language(language),
+        "task": project.spec.task,
+        "history_rows": project.spec.data.history_rows,
+        "predict": {
+            "request": predict_model(project, language).model_json_schema(),
+            "response": PredictResponse.model_json_schema(),
+            "example": {"rows": [example(project.input_contract)]},
+        },
+        "feedback": {
+            "request": feedback_model(project, language).model_json_schema(),
+            "response": FeedbackResponse.model_json_schema(),
+        },
+        "problem": ProblemDocument.model_json_schema(),
+    }
+
+
+def model_of(endpoint: Endpoint) -> dict[str, Any]:
+    """Return which model answers, its figures on the hold-out, and its card."""
+    released = endpoint.released
+    own = released.release.model_dump(mode="json", exclude={"project", "version", "data_version"})
+    card = released.card.model_dump(mode="json")
+    return endpoint.served.model_dump() | own | {"compiled": released.compiled, "card": card}
+
+
+def state_of(endpoints: Endpoints, language: Language) -> dict[str, Any]:
+    """Return which projects are answered, and why the others are not.
+
+    Raises
+    ------
+    Problem
+        503 if none is.
+    """
+    broken = {name: without_folders(error, language) for name, error in endpoints.items() if isinstance(error, LeitstandError)}
+    if len(broken) == len(endpoints):
+        errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items()]
+        said = saying("serving.service_without_model", reasons=" ".join(broken.values()))
+        raise Problem(503, "model_unavailable", said, errors=lambda _: errors)
+    projects = {name: {"ready": name not in broken, "detail": broken.get(name)} for name in endpoints}
+    return {"status": "degraded" if broken else "ready", "projects": projects}
+
+
+def listed(endpoints: Endpoints, language: Language) -> list[Listed]:
+    """Return the projects as the index shows them."""
+    return [_listed(name, found, language) for name, found in endpoints.items()]
+
+
+def _listed(name: str, found: Endpoint | LeitstandError, language: Language) -> Listed:
+    if isinstance(found, LeitstandError):
+        return Listed(name, name, "", detail=without_folders(found, language))
+    spec = found.project.spec
+    return Listed(name, spec.title.in_language(language), spec.task, found.version, found.released.card.synthetic)
