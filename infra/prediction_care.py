@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, delete, func, literal_column, select
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, delete, func, literal_column, or_, select
 
 from infra.databases import Database
 from infra.prediction_tables import HEAD, LABELS, PREDICTIONS, conditions
@@ -88,17 +89,20 @@ def search(database: Database, project: str, wanted: Wanted) -> Found:
     """
     ids: list[str] = []
     columns: set[str] = set()
-    last = ""
+    id_column, moment = PREDICTIONS.c.id, PREDICTIONS.c.time
+    query = select(id_column, moment, cast(PREDICTIONS.c.inputs, Text)).order_by(moment, id_column).limit(_SCAN_ROWS)
+    after: Any = conditions(project)
     while True:
-        query = select(PREDICTIONS.c.id, cast(PREDICTIONS.c.inputs, Text)).where(conditions(project), PREDICTIONS.c.id > last)
         with database.reading() as connection:
-            rows = connection.execute(query.order_by(PREDICTIONS.c.id).limit(_SCAN_ROWS)).all()
+            rows = connection.execute(query.where(after)).all()
         if not rows:
             return Found(tuple(ids), frozenset(columns))
-        last = rows[-1][0]
-        for id_, text in rows:
-            inputs = json.loads(text)
-            columns.update(inputs)
+        last_id, last, _ = rows[-1]
+        after = and_(conditions(project, since=last), or_(moment > last, id_column > last_id))
+        for id_, _, text in rows:
+            inputs = _inputs(text)
+            if not inputs.keys() <= columns:
+                columns.update(inputs)
             if wanted.matches(inputs.get(wanted.column)):
                 ids.append(id_)
 
@@ -157,6 +161,14 @@ def stats(database: Database, project: str) -> LogStats:
         rows = connection.execute(by_version.group_by(PREDICTIONS.c.model_version).order_by(PREDICTIONS.c.model_version)).all()
         versions = tuple(VersionStats(number, count, first, last, int(total)) for number, count, first, last, total in rows)
         return LogStats(versions, connection.scalar(labelled) or 0, _disk_space(database, connection))
+
+
+def _inputs(text: str) -> dict[str, Any]:
+    try:
+        inputs: dict[str, Any] = orjson.loads(text)
+    except ValueError:  # half a surrogate pair and the like, which only the more lenient reader takes
+        inputs = json.loads(text)
+    return inputs
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

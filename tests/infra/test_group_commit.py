@@ -79,6 +79,19 @@ def test_every_entry_is_on_disk_when_its_commit_returns(log: PredictionLog) -> N
     assert sorted(log.read("demo")["number"]) == sorted(number * 100 + turn for number in range(16) for turn in range(20))
 
 
+def test_an_answer_is_handed_out_once_its_entry_is_on_disk(log: PredictionLog) -> None:
+    async def run() -> None:
+        commits = GroupCommit(log)
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        commits.submit(entry(1), done, "the answer")
+        assert not done.done()
+        assert await done == "the answer"
+        assert await asyncio.to_thread(log.count, "demo") == 1
+        await commits.close()
+
+    asyncio.run(run())
+
+
 def test_what_waits_at_one_moment_goes_in_one_transaction(small_log: PredictionLog, locked: sqlite3.Connection) -> None:
     groups = counted(small_log)
 

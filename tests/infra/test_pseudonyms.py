@@ -1,8 +1,8 @@
 import hashlib
 import hmac
 import os
-import subprocess
-from collections.abc import Callable
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -69,18 +69,16 @@ def test_who_searches_gets_the_pseudonym_that_was_logged(new_settings: Settings)
     assert logged == {"customer": pseudonym_of(new_settings, "customer", "Müller")}
 
 
-def test_processes_that_start_together_share_one_key(
-    new_settings: Settings, run_python: Callable[..., "subprocess.Popen[str]"]
-) -> None:
-    code = """
-        import sys
-        from infra.pseudonyms import make_key
-        from infra.settings import load_settings
-        print(make_key(load_settings(home=sys.argv[1])).hex())
-    """
-    processes = [run_python(code, new_settings.home) for _ in range(4)]
-    told = [process.communicate(timeout=60) for process in processes]
-    assert {out.strip() for out, _ in told} == {make_key(new_settings).hex()}, told
+def test_those_who_start_together_share_one_key(new_settings: Settings) -> None:
+    together = threading.Barrier(8)
+
+    def start(_: int) -> bytes:
+        together.wait()
+        return make_key(new_settings)
+
+    with ThreadPoolExecutor(8) as threads:
+        keys = set(threads.map(start, range(8)))
+    assert keys == {make_key(new_settings)}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are of Unix")
