@@ -76,14 +76,16 @@ def _paths(project: Project, language: Language, usual: Mapping[str, Scalar] | N
     most = project.spec.serving.max_rows
     paths: JsonObject = {}
     for name, (request, sent, response, answer) in posts.items():
-        body = {"required": True, "content": {"application/json": _media(_reference(request), sent)}}
+        content = {"application/json": _media(_reference(request), sent)}
+        if name != "feedback":
+            content |= _form(project)
         paths[f"/{project.name}/{name}"] = {
             "post": {
                 "operationId": name,
                 "summary": _say(name, language, most=most),
                 "description": _say(f"{name}_more", language),
                 "parameters": [{"$ref": "#/components/parameters/language"}],
-                "requestBody": body,
+                "requestBody": {"required": True, "content": content},
                 "responses": _responses(_media(_reference(response), answer), (*EVERYWHERE, *WITH_BODY), language),
             }
         }
@@ -98,6 +100,29 @@ def _paths(project: Project, language: Language, usual: Mapping[str, Scalar] | N
             }
         }
     return paths
+
+
+def _form(project: Project) -> JsonObject:
+    """Return how one row is sent with its files as they are, for projects that have any."""
+    files = [column for column in project.input_contract.columns if column.type == "file"]
+    media = {column.name: {"contentType": column.media_type} for column in files if column.media_type}
+    return {"multipart/form-data": {"schema": _reference("RowForm"), "encoding": media}} if files else {}
+
+
+def _row_form(row: JsonObject, project: Project) -> JsonObject:
+    """Return the schema of a row as a form: files in bytes, and nothing where JSON would say null or an empty text."""
+    columns = {column.name: column for column in project.input_contract.columns}
+    parts: JsonObject = {}
+    for name, schema in row["properties"].items():
+        column = columns[name]
+        given = schema["anyOf"][0] if {"type": "null"} in schema.get("anyOf", []) else schema
+        if column.type == "file":
+            given = {"type": "string", "format": "binary"} | {key: given[key] for key in ("description",) if key in given}
+            given |= {} if column.max_bytes is None else {"maxLength": column.max_bytes}
+        elif column.type == "string":
+            given = given | {"minLength": 1}
+        parts[name] = given
+    return row | {"properties": parts}
 
 
 def _responses(answer: JsonObject, refusals: Iterable[int], language: Language) -> JsonObject:
@@ -146,6 +171,8 @@ def _schemas(project: Project, language: Language) -> JsonObject:
         (ProblemDocument, "validation"),
     ]
     schemas: JsonObject = models_json_schema(models, ref_template=COMPONENTS + "{model}")[1]["$defs"]
+    if _form(project):
+        schemas["RowForm"] = _row_form(schemas["Row"], project)
     for name, schema in schemas.items():
         _describe(schema, name, project, language)
     _add_unit(schemas["Answer"]["properties"], project)
@@ -162,7 +189,7 @@ def _describe(schema: JsonObject, name: str, project: Project, language: Languag
         schema["description"] = _say(name, language, **values)
     for key, member in schema.get("properties", {}).items():
         for label in (f"{name}_{key}", f"{name}_{key}_{project.spec.task}"):
-            if name != "Row" and label in known and "description" not in member:
+            if name not in ("Row", "RowForm") and label in known and "description" not in member:
                 member["description"] = _say(label, language, **values)
 
 

@@ -97,13 +97,13 @@ def _value(column: Column, language: Language) -> Any:
         extra["unit"] = column.unit
     if column.allowed:
         extra["enum"] = list(column.allowed)
+    if column.description:
+        described = column.description.in_language(language)
+        extra["description"] = f"{described} [{column.unit}]" if described and column.unit else described
     kind, rules, checks = _TYPES[column.type](column, extra)
-    described = column.description.in_language(language) if column.description else None
-    if described and column.unit:
-        described = f"{described} [{column.unit}]"
     if column.allowed:
         checks.insert(0, AfterValidator(_one_of(column.allowed)))  # before a text becomes a date
-    rule = Field(strict=True, description=described, json_schema_extra=extra or None, **rules)
+    rule = Field(strict=True, json_schema_extra=extra or None, **rules)
     annotated: Any = Annotated[(kind, rule, *checks)]
     return annotated
 

@@ -23,6 +23,7 @@ from leitstand.project import Project, load
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import PredictResponse
 from serving.examples import example_row, refused, typical
+from serving.explaining import explain_model
 from serving.openapi import document
 from serving.problems import MEDIA_TYPE
 from serving.schema import feedback_model, predict_model
@@ -42,6 +43,7 @@ EVERY_TYPE = project(
     Column(name="at", type="timestamp"),
     Column(name="clip", type="file", max_bytes=7, media_type="audio/wav"),
     Column(name="</script>/~", type="number"),
+    Column(name="width", type="number", decimal=",", description=Bilingual(en="Width", de="Breite")),
     target=Column(name="target", type="number", unit="Pa·s", minimum=0),
     data={"history_rows": 3},
 )  # fmt: skip
@@ -96,7 +98,7 @@ def test_examples_keep_the_schema_that_they_show(name: str) -> None:
                     root = {"components": told["components"], **media["schema"]}
                     jsonschema.Draft202012Validator(root).validate(media["example"])
                     seen += 1
-    assert seen >= 4
+    assert seen >= 6
     predict = told["paths"][f"/{case.name}/predict"]["post"]
     predict_model(case).model_validate(predict["requestBody"]["content"]["application/json"]["example"])
     PredictResponse.model_validate(predict["responses"]["200"]["content"]["application/json"]["example"])
@@ -125,6 +127,7 @@ def test_words_and_units_come_in_the_language_asked_for() -> None:
     assert german["info"]["title"] == "Probe"
     assert german["info"]["version"] == "7"
     assert german["components"]["schemas"]["Row"]["properties"]["pressure"]["description"] == "Öldruck [bar]"
+    assert german["components"]["schemas"]["Row"]["properties"]["width"]["anyOf"][0]["description"] == "Breite"
     answer = german["components"]["schemas"]["Answer"]["properties"]
     assert (answer["prediction"]["unit"], answer["prediction"]["description"]) == ("Pa·s", "Vorhergesagt für „target“ [Pa·s]")
     assert "Parameters" not in str(english["components"])  # no docstring of ours shines through
@@ -136,13 +139,25 @@ def test_the_server_is_named_where_it_is_known() -> None:
     assert told["servers"] == [{"url": "https://ml.example"}]
 
 
-@pytest.mark.parametrize("path", ["/demo/predict", "/demo/feedback"])
+def test_projects_with_files_take_a_form_too() -> None:
+    told = document(EVERY_TYPE, 1, "en", protected=False)
+    form = told["paths"]["/demo/predict"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["encoding"] == {"clip": {"contentType": "audio/wav"}}
+    parts = told["components"]["schemas"]["RowForm"]["properties"]
+    assert parts["clip"] == {"type": "string", "format": "binary", "maxLength": 7}
+    assert "null" not in str(parts)
+    assert "multipart/form-data" not in str(document(project(Column(name="x", type="number")), 1, "en", protected=False))
+
+
+@pytest.mark.parametrize("path", ["/demo/predict", "/demo/explain", "/demo/feedback"])
 def test_schemathesis_makes_requests_from_it_that_the_service_takes(path: str) -> None:
     schema = schemathesis.openapi.from_dict(document(EVERY_TYPE, 1, "en", protected=False))
-    model: type[BaseModel] = {"/demo/predict": predict_model, "/demo/feedback": feedback_model}[path](EVERY_TYPE)
+    model: type[BaseModel] = {"/demo/predict": predict_model, "/demo/explain": explain_model, "/demo/feedback": feedback_model}[
+        path
+    ](EVERY_TYPE)
     seen = []
 
-    @given(case=schema[path]["POST"].as_strategy())
+    @given(case=schema[path]["POST"].as_strategy().filter(lambda case: case.media_type == "application/json"))
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def check(case: Any) -> None:
         seen.append(model.model_validate_json(json.dumps(case.body)))
@@ -158,7 +173,7 @@ NEARLY = {
     "file": st.text("Aa1+/=-", max_size=13),
     "string": st.text("aäA-1\x00\n", max_size=12),
     "integer": st.floats(-3, 3) | st.sampled_from([2**53, 2**53 + 2, -(2**53), -(2**53) - 2, 1e15, 3.0]),
-    "number": st.integers() | st.sampled_from([-0.0, 5e-324, 1.7e308]),
+    "number": st.integers() | st.sampled_from(["1,5", "1.234,5", "1.5", "12.34,5", ",5"]) | st.sampled_from([-0.0, 5e-324, 1.7e308]),
     "boolean": st.sampled_from([0, 1, "true", "yes"]),
 }  # fmt: skip
 
@@ -170,6 +185,8 @@ def sides(column: Column) -> tuple[jsonschema.Draft202012Validator, type[BaseMod
 
 STRICT = [
     *(Column(name="x", type=kind, required=required) for kind in NEARLY for required in (True, False)),  # type: ignore[arg-type]
+    Column(name="x", type="number", decimal=","),
+    Column(name="x", type="number", required=True, decimal=","),
     Column(name="x", type="number", required=True, minimum=-2.5, maximum=2),
     Column(name="x", type="integer", required=True, minimum=-2.5, maximum=2),
     Column(name="x", type="string", required=True, pattern="[A-Z]*-?[0-9]", max_length=4),
