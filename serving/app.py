@@ -19,9 +19,9 @@ from infra.prediction_log import PredictionLog
 from leitstand.errors import LeitstandError, StateError, UnknownName
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse
-from serving.endpoint import Endpoint
+from serving.endpoint import Endpoint, without_values
 from serving.forms import form_as_json, is_form
-from serving.loading import Endpoints, without_values
+from serving.loading import Endpoints
 from serving.metrics import Metrics
 from serving.openapi import document
 from serving.page import index, page, page_headers

@@ -1,6 +1,8 @@
 """One project that is served: what a request may hold, and the champion's answers to it."""
 
 import hashlib
+import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +27,7 @@ from serving.problems import Problem, of_error, of_validation, saying
 from serving.released import ReleasedModel
 from serving.schema import feedback_model, predict_model, to_frame
 
+logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
 Pseudonymise = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -117,14 +120,10 @@ class Endpoint:
 
     def answer(self, asked: Sequence[Asked]) -> list[Answered | Problem]:
         """Return the answers to several requests, computed together where none brings a history of its own."""
-        if self._array is not None:
-            rows = [row for one in asked for row in one.rows]
-            predictions = self._array.answer(rows)
-            return self._split(asked, predictions, [None] * len(rows))
-        if len(asked) > 1 and any(one.history for one in asked):
+        if self._array is None and len(asked) > 1 and any(one.history for one in asked):
             return [answered for one in asked for answered in self.answer([one])]
         try:
-            predictions, advice = self._with_frame(asked)
+            predictions, advice = self._with_frame(asked) if self._array is None else self._with_array(asked, self._array)
         except DataError as error:
             if len(asked) > 1:  # one of them; the others get their answers
                 return [answered for one in asked for answered in self.answer([one])]
@@ -144,12 +143,20 @@ class Endpoint:
                 self._usual = typical(self.project.input_contract, self.released.reference())
             return self._usual
 
+    def _with_array(self, asked: Sequence[Asked], way: "_Array") -> tuple[Predictions, Sequence[Any]]:
+        rows = [row for one in asked for row in one.rows]
+        return way.answer(rows), [None] * len(rows)
+
     def _with_frame(self, asked: Sequence[Asked]) -> tuple[Predictions, Sequence[Any]]:
         """Return the answers by way of a data frame: for projects with features or advice of their own, and models that need names."""
         contract = self.project.input_contract
         history = asked[0].history if len(asked) == 1 else []
         frame = conform(to_frame([*history, *(row for one in asked for row in one.rows)], contract), contract)
-        predictions = self.released.model.predict(self.project, frame).take(np.arange(len(history), len(frame)))
+        try:
+            predictions = self.released.model.predict(self.project, frame).take(np.arange(len(history), len(frame)))
+        except ValueError as error:  # scikit-learn's word for rows that a model cannot take, such as missing values
+            logger.warning("%s %s", self.project.name, without_values(error))
+            raise DataError("compiling.no_answer") from error
         return predictions, self.project.advise(frame.iloc[len(history) :], predictions)
 
     def _split(self, asked: Sequence[Asked], predictions: Predictions, advice: Sequence[Any]) -> list[Answered | Problem]:
@@ -229,3 +236,8 @@ class _Array:
 
 def _fingerprint(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def without_values(error: BaseException) -> str:
+    """Return where an error came from, but not its message: that may repeat what was sent."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"

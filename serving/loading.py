@@ -3,7 +3,6 @@
 import logging
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
@@ -18,7 +17,7 @@ from leitstand.folders import locate
 from leitstand.project import Project, load
 from leitstand.spec import Serving, load_spec
 from serving.compiled import read_compilation
-from serving.endpoint import Endpoint
+from serving.endpoint import Endpoint, without_values
 from serving.released import ReleasedModel
 
 logger = logging.getLogger("bentoml.leitstand")
@@ -158,8 +157,3 @@ def _child(module: str, *arguments: str) -> None:
         return
     said = (ended.stdout.strip() or ended.stderr.strip()[-500:]).splitlines()
     logger.log(logging.INFO if ended.returncode == 0 else logging.WARNING, "%s: %s", module, said[-1] if said else "-")
-
-
-def without_values(error: BaseException) -> str:
-    """Return where an error came from, but not its message: that may repeat what was sent."""
-    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"

@@ -67,7 +67,7 @@ class LeitstandService:
         ):  # a line per request costs as much as the answer; the prediction log has them
             logging.getLogger(name).setLevel(logging.WARNING)
         settings = service_settings()
-        log = PredictionLog(settings.database("predictions"))
+        self.log = log = PredictionLog(settings.database("predictions"))
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
@@ -87,10 +87,14 @@ class LeitstandService:
         self.champions.stop()
         self.guard.stop()
         await self.commit.close()
+        self.log.close()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def follow_launcher() -> None:
-        """Make the supervising process, which runs this hook, end with the process that launched it."""
+        """Make the supervising process, which runs this hook, replace dead workers at once and end with the process that launched it."""
+        from serving import supervision
+
+        supervision.install()
         launcher = bentoml.use_arguments(Arguments).launcher
         if launcher:
             end_with(launcher)
