@@ -6,12 +6,14 @@ and all resamples. The tests hold every metric to scikit-learn's figure.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from leitstand.prediction import Predictions
 from leitstand.spec import TaskName
 
+Figure = TypeVar("Figure", float, np.ndarray)
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Row weights of shape (b, n) to figures of shape (b,); NaN where a figure is not defined."""
 
@@ -37,7 +39,7 @@ class Metric:
         """Return the figure over all rows; NaN where it is not defined."""
         return float(self.of(truth, predictions)(np.ones((1, len(truth))))[0])
 
-    def gain(self, new: float, old: float) -> float:
+    def gain(self, new: Figure, old: Figure) -> Figure:
         """Return how much better ``new`` is than ``old``; negative when it is worse."""
         return new - old if self.greater_is_better else old - new
 
