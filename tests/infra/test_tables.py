@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from infra.databases import parse_url
-from infra.tables import read_database
+from infra.tables import count_rows, read_database, stream_database, table_columns, write_frames
 from leitstand.errors import SourceError
 from leitstand.spec import Source
 
@@ -149,3 +149,25 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "plant.db").write_text("a;b\n1;2\n" * 200)
     with pytest.raises(SourceError, match=r"cannot be (read|opened).*not a database"):
         read_database(Source(database=f"sqlite:///{tmp_path / 'plant.db'}", table="t"))
+
+
+def test_a_table_is_counted_and_streamed_in_portions(plant: str) -> None:
+    source = Source(database=plant, table="measurements")
+    assert [len(frame) for frame in stream_database(source, chunk_rows=10)] == [10, 10, 5]
+    assert count_rows(source) == 25
+    assert count_rows(Source(database=plant, query="SELECT 1 AS one")) is None
+    with pytest.raises(SourceError, match="Did you mean: measurements"):
+        count_rows(Source(database=plant, table="measurement"))
+
+
+def test_frames_are_written_all_or_none_and_once(plant: str) -> None:
+    assert table_columns(plant, "answers") is None
+    frames = [MEASURED.iloc[:10], MEASURED.iloc[10:]]
+    for _ in range(2):
+        write_frames(plant, "answers", frames, once="viscosity")
+        assert read_database(Source(database=plant, query="SELECT count(*) AS n FROM answers"))["n"].tolist() == [25]
+    assert table_columns(plant, "answers") == ["time", "viscosity", "batch"]
+    more = MEASURED.assign(viscosity=MEASURED["viscosity"] + 100)
+    with pytest.raises(SourceError, match=r"cannot be written to the table 'answers' in .*Nothing was written"):
+        write_frames(plant, "answers", [more, more.assign(nonsense=1)], once="viscosity")
+    assert read_database(Source(database=plant, query="SELECT count(*) AS n FROM answers"))["n"].tolist() == [25]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -394,7 +395,9 @@ def test_a_table_written_before_the_kill_is_not_written_twice(desk: Desk) -> Non
 
     remove = BatchJob.remove
     try:
-        BatchJob.remove = lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if hasattr(self, "state") and self.state.complete else remove(self)  # type: ignore[method-assign,assignment]
+        BatchJob.remove = lambda self: (
+            (_ for _ in ()).throw(KeyboardInterrupt) if hasattr(self, "state") and self.state.complete else remove(self)
+        )  # type: ignore[method-assign,assignment]
         with pytest.raises(KeyboardInterrupt):
             predict_batch(batch, desk.settings, desk.log)
     finally:
@@ -473,6 +476,41 @@ def test_the_frame_of_a_chunk_is_that_of_conform(desk: Desk) -> None:
         frame = frame.where(np.random.default_rng(0).random(frame.shape) > 0.2) if name == "numbers" else frame
         table = as_table(frame)
         pd.testing.assert_frame_equal(conformed(table, project.input_contract), conform(frame, project.input_contract))
+
+
+def test_the_virtual_sensor_answers_in_chunks_as_it_does_at_once(tmp_path: Path) -> None:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    from data_contracts.odcs import find_contract, read_contract
+    from leitstand.model import ModelCard, TrainedModel
+    from leitstand.pipelines import encode
+    from leitstand.project import load
+
+    settings = Settings(home=tmp_path / "home", workspace=tmp_path)
+    root = settings.roots[-1]
+    project = load(root / "projects" / "virtual_sensor", read_contract(find_contract("virtual_sensor.odcs.yaml", settings.roots)))
+    project.sample().write(tmp_path, 0)
+    frame = pd.read_csv(tmp_path / "process.csv", parse_dates=["timestamp"]).head(6000)
+    frame.to_csv(tmp_path / "head.csv", index=False)
+    features = project.features(conform(frame, project.input_contract))
+    target = np.sin(np.arange(len(frame)))
+    fitted = make_pipeline(encode(features, scale=True), Ridge()).fit(features, target)
+    names = tuple(features.columns)
+    model = TrainedModel(
+        fitted, ModelCard(project="virtual_sensor", task="regression", candidate="r", target="y", feature_names=names)
+    )
+    whole = model.predict(project, frame).value
+    release = Release(
+        project="virtual_sensor", version=1, run_id="r", sha256="0", data_version="0", created=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    log = PredictionLog(settings.database("predictions"))
+    for chunk_rows in (500, 1777):
+        source, target_ = source_of(str(tmp_path / "head.csv")), Target.of(str(tmp_path / "out.parquet"))
+        batch = Batch(project, model, release, source, target_, log="none", chunk_rows=chunk_rows)
+        made = read(predict_batch(batch, settings, log))
+        assert np.allclose(made["prediction"], whole, rtol=1e-9, atol=1e-12)
+    log.close()
 
 
 def test_ids_end_in_the_number_of_the_row() -> None:
