@@ -29,7 +29,7 @@ def projects(json: Json = False) -> None:
 
 @app.command(
     epilog="Examples: leitstand new my_case --data parts.csv --target quality   |   "
-    "leitstand new my_line --template virtual_sensor --data line.csv"
+    "leitstand new my_line --template virtual_sensor --data line.csv --target viscosity --time measured_at"
 )
 def new(
     name: Annotated[str, typer.Argument(help="Small letters, digits and underscores, such as my_line.")],
@@ -41,6 +41,9 @@ def new(
     ordered: Annotated[
         bool, typer.Option("--ordered", help="The rows are in time order, though no column tells the time.")
     ] = False,
+    series: Annotated[
+        str | None, typer.Option(help="The column that tells series apart (line, machine), for looking back.")
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Rows of one group (batch, patient) are never split up.")] = None,
     drop: Annotated[str, typer.Option(help="Columns not to learn from, separated by commas.")] = "",
     lags: Annotated[int, typer.Option(min=0, help="For rows in time order: look back at this many earlier rows.")] = 0,
@@ -57,7 +60,9 @@ def new(
     json: Json = False,
 ) -> None:
     """Make a project from any table, or from a template: plain files that you can read and edit."""
-    from flows.templates import Wish, new_from_data, new_from_template
+    from flows.making import Wish
+    from flows.own_table import new_from_data
+    from flows.templates import new_from_template
     from leitstand.errors import UnknownName, UsageError
     from leitstand.spec import Source
 
@@ -72,18 +77,24 @@ def new(
             raise UsageError("flows.data_missing", path=data)
         absolute = data.resolve()
         source = Source(folder=absolute) if data.is_dir() else Source(file=absolute, delimiter=delimiter, encoding=encoding)
-    if template is not None:
-        made = new_from_template(name, template, source, now.workspace, now.roots)
-    elif source is None or target is None:
-        raise UsageError("flows.new_needs")
-    else:
-        if task not in (None, "classification", "regression", "anomaly"):
-            raise UnknownName("task", str(task), ["classification", "regression", "anomaly"])
-        if lags and not (time or ordered):
-            raise UsageError("flows.lags_need_order")
-        dropped = tuple(part.strip() for part in drop.split(",") if part.strip())
-        wish = Wish(name, source, target, task, time, ordered, group, dropped, positive, normal, sparse, lags)  # type: ignore[arg-type]
-        made = new_from_data(wish, now.workspace)
+    if task not in (None, "classification", "regression", "anomaly"):
+        raise UnknownName("task", task, ["classification", "regression", "anomaly"])
+    wish = Wish(
+        name=name,
+        source=source,
+        target=target,
+        task=task,  # type: ignore[arg-type]
+        time=time,
+        ordered=ordered,
+        series=series,
+        group=group,
+        drop=tuple(part.strip() for part in drop.split(",") if part.strip()),
+        positive=positive,
+        normal=normal,
+        sparse=sparse,
+        lags=lags,
+    )
+    made = new_from_template(wish, template, now.workspace, now.roots) if template else new_from_data(wish, now.workspace)
     if json:
         emit(
             {
@@ -92,9 +103,12 @@ def new(
                 "folder": str(made.folder),
                 "contract": str(made.contract),
                 "guesses": made.guesses,
+                "left_out": list(made.left_out),
             }
         )
         return
     from flows.cli.console import say
 
     say("made", project=name, task=made.spec.task, folder=made.folder, contract=made.contract, guesses=made.guesses)
+    if made.left_out:
+        say("made_left_out", left_out=", ".join(made.left_out))

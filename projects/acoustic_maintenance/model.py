@@ -114,13 +114,13 @@ def _window(wear: float, hour: float, hours: np.ndarray, wears: np.ndarray, para
 
 
 def _hours(frame: pd.DataFrame, parameters: Parameters) -> np.ndarray:
-    name = parameters["hours"]
+    name = parameters.get("hours")
     return frame[name].to_numpy(dtype=float) if name in frame.columns else np.full(len(frame), np.nan)
 
 
 def _earlier_clips(frame: pd.DataFrame, hours: np.ndarray, parameters: Parameters) -> list[np.ndarray]:
     """Return for each row the positions of its mould's last clips since the greasing, itself included, oldest first."""
-    machine = parameters["machine"]
+    machine = parameters.get("machine")
     times = frame[str(parameters["time"])] if parameters["time"] in frame.columns else None
     moulds = frame[machine].astype(str).to_numpy() if machine in frame.columns else np.arange(len(frame)).astype(str)
     since: dict[str, list[int]] = {}

@@ -34,10 +34,10 @@ def candidates(features: pd.DataFrame, parameters: Mapping[str, Any]) -> dict[st
 def baseline(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> np.ndarray | None:
     """Return today's rule of thumb: a sample with large nuclei is suspicious.
 
-    The limit is a constant in project.yaml, set without looking at any diagnosis. None where the data have no such column.
+    The limit is a constant in project.yaml, set without looking at any diagnosis. None where the data have no such column or classes.
     """
-    column = parameters["size_rule_column"]
-    if column not in frame.columns:
+    column = parameters.get("size_rule_column")
+    if column not in frame.columns or not {"suspicious", "unsuspicious"} <= parameters.keys():
         return None
     large = frame[column] > parameters["size_rule_limit"]
     return np.where(large, parameters["suspicious"], parameters["unsuspicious"]).astype(object)

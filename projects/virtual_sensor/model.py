@@ -91,7 +91,7 @@ def baseline(frame: pd.DataFrame, parameters: Parameters) -> np.ndarray:
     else:
         clock = (times - times.min()).dt.total_seconds().to_numpy() / 60
         delay = parameters["horizon_minutes"] + parameters["lab_minutes"]
-    line, product = (_labels(frame, parameters[name]) for name in ("series", "product"))
+    line, product = (_labels(frame, parameters.get(name)) for name in ("series", "product"))
     answer = np.full(len(frame), np.nan)
     for by in (line + "\n" + product, product, np.full(len(frame), "")):
         known = last_known(frame[str(parameters["target"])], clock, delay, by)

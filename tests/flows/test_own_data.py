@@ -13,6 +13,8 @@ import yaml
 from workshop import Workshop, parts
 
 from data_contracts.odcs import read_contract
+from flows.workspace import open_project
+from infra.settings import load_settings
 
 pytestmark = pytest.mark.slow
 
@@ -104,13 +106,14 @@ def test_a_template_takes_own_data(workshop: Workshop, tmp_path: Path) -> None:
     assert told["data"]["rows"] == 300
 
 
-def test_own_data_that_lack_the_templates_columns_are_refused(workshop: Workshop) -> None:
-    file = workshop.table("slides.csv", parts())
-    made = workshop("new", "my_cells", "--template", "cell_diagnostics", "--data", file)
-    assert made.code == 1
-    assert "lack columns that the template cell_diagnostics needs: sample_id, mean_radius" in made.told
-    assert "Found: part_id, made, pressure" in made.told
-    assert not (workshop.work / "projects").exists()
+def test_lags_never_look_into_another_series(workshop: Workshop) -> None:
+    table = pd.concat([parts(120, seed=1).assign(press="A"), parts(120, seed=2).assign(press="B")])
+    file = workshop.table("own.csv", table.drop(columns=["part_id", "note"]))
+    options = ("--target", "quality", "--ordered", "--series", "press", "--lags", "1", "--drop", "hardness")
+    workshop.done("new", "own", "--data", file, *options)
+    project = open_project("own", load_settings(home=workshop.home, workspace=workshop.work, database_url=None))
+    made = project.features(pd.DataFrame({"pressure": [1.0, 2.0, 3.0, 4.0], "press": ["A", "B", "A", "B"]}))
+    assert made["pressure_lag_1"].fillna(-1).tolist() == [-1, -1, 1, 2]
 
 
 @pytest.fixture
