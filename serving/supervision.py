@@ -1,8 +1,8 @@
 """How soon a worker that died is replaced.
 
-BentoML's supervisor, circus, looks every ten seconds whether its workers live: ``create_standalone_arbiter`` sets that, and neither ``serve_http`` nor
-``bentoml serve`` has an option for it (circus itself looks every second). The socket stays open meanwhile, so that clients wait; ten seconds
-are longer than they do.
+BentoML's supervisor, circus, looks every ten seconds whether its workers live: ``create_standalone_arbiter`` sets that, and neither
+``serve_http`` nor ``bentoml serve`` has an option for it (circus itself looks every second). The socket stays open meanwhile, so that clients
+wait; ten seconds are longer than they do.
 """
 
 from typing import Any
