@@ -399,7 +399,7 @@
     const list = make("ul", { className: "chances" }, ...shown.map((part) => share(part, largest)));
     if (others.length) {
       const sum = others.reduce((total, part) => total + part.contribution, 0);
-      list.append(line(say("other_columns", { count: others.length }), amount(sum)));
+      list.append(line(say("other_columns", { count: others.length }), amount(sum, largest)));
     }
     const near = make("div");
     const button = make("button", { type: "button", className: "second" }, say("examples"));
@@ -419,7 +419,7 @@
     const label = byName.get(column)?.label ?? column;
     const half = Math.abs(contribution) / largest / 2;
     const bar = contribution < 0 ? track(0.5 - half, 0.5, "negative", 0.5) : track(0.5, 0.5 + half, "", 0.5);
-    return line(value === null ? label : `${label} = ${words(value)}`, amount(contribution), bar);
+    return line(value === null ? label : `${label} = ${words(value)}`, amount(contribution, largest), bar);
   }
 
   function level(value) {
@@ -427,10 +427,13 @@
     return settings.task === "regression" ? withUnit(value) : figure(value);
   }
 
-  function amount(value) {
-    const share = settings.task === "classification";
-    const said = new Intl.NumberFormat(language, { maximumSignificantDigits: 3, signDisplay: "exceptZero" }).format(share ? 100 * value : value);
-    return share ? say("points", { figure: said }) : said;
+  /** Return a contribution with as many decimals as show three figures of the largest: smaller ones are next to nothing. */
+  function amount(value, largest) {
+    const scale = settings.task === "classification" ? 100 : 1;
+    const decimals = Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(scale * largest))));
+    const form = { minimumFractionDigits: decimals, maximumFractionDigits: decimals, signDisplay: "exceptZero" };
+    const said = new Intl.NumberFormat(language, form).format(scale * value);
+    return scale === 100 ? say("points", { figure: said }) : said;
   }
 
   async function showExamples(near, button) {
@@ -448,7 +451,7 @@
 
   function example({ values, label, distance }) {
     const lines = Object.entries(values).flatMap(([name, value]) => [make("dt", {}, byName.get(name)?.label ?? name), make("dd", {}, words(value))]);
-    const title = say("example", { label: words(label), distance: figure(distance) });
+    const title = say("example", { label: words(label), distance: Number(distance.toPrecision(2)).toLocaleString(language) });
     return make("details", {}, make("summary", {}, title), make("dl", {}, ...lines));
   }
 

@@ -16,7 +16,7 @@ from infra.api_keys import KeyStore
 from infra.prediction_log import PredictionLog
 from infra.releases import REFERENCE_FILE, Releases
 from infra.settings import Settings
-from leitstand.contract import Bilingual, Column
+from leitstand.contract import Bilingual, Column, PersonalData
 from leitstand.model import ModelCard
 from leitstand.texts import LANGUAGES, Language, messages
 from serving.answers import ServedModel
@@ -121,6 +121,15 @@ def test_the_form_starts_with_usual_values_in_the_readers_notation() -> None:
     german = Tags(page(case, SERVED, CARD, "de", protected=False, usual={"x": 2.346, "shift": "late"}))
     assert [attributes.get("value") for attributes in german.of("input")] == ["2,346"]
     assert [attributes["value"] for attributes in german.of("option") if "selected" in attributes] == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "protected", "told"), [("none", False, True), ("none", True, False), ("personal", False, False)]
+)
+def test_what_training_has_seen_is_told_only_of_open_columns(kind: PersonalData, protected: bool, told: bool) -> None:
+    case = project(Column(name="x", type="number", personal_data=kind))
+    card = CARD.model_copy(update={"ranges": {"x": (1.25, 9.875)}})
+    assert (b"9.875" in page(case, SERVED, card, "en", protected=protected)) is told
 
 
 def test_the_index_lists_what_is_served_and_what_is_not() -> None:
@@ -331,6 +340,8 @@ def test_an_explanation_adds_up_and_says_so_in_words(tab: Page) -> None:
     assert "Am meisten zählt" in said
     first, *amounts, last = [percentage(found) for found in tab.locator(".chances .percent").all_inner_texts()]
     assert first + sum(amounts) == pytest.approx(last, abs=0.5)
+    tab.get_by_role("button", name="Ähnliche Trainingszeilen zeigen").click()
+    expect(tab.locator("#answer details")).to_have_count(5)
 
 
 def percentage(said: str) -> float:
