@@ -108,14 +108,14 @@ class Endpoint:
         Raises
         ------
         Problem
-            If the request breaks the contract, or names an id twice with different labels.
+            If the request breaks the contract, or names an id twice with different labels (409: no schema can say that).
         """
         target = self.project.contract.column(self.project.spec.data.target)
         identifier = Column(name="id", type="string", required=True, max_length=64)
         labels: dict[str, Any] = {}
         for label in self._validated(self._labels, body, "labels", {"id": identifier, "value": target}).labels:
             if labels.setdefault(label.id, label.value) != label.value:
-                raise Problem(422, "request_invalid", saying("serving.id_twice", id=label.id))
+                raise Problem(409, "request_invalid", saying("serving.id_twice", id=label.id))
         return labels
 
     def answer(self, asked: Sequence[Asked]) -> list[Answered | Problem]:

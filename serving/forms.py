@@ -4,6 +4,7 @@ The parts become the JSON body of the same request, so that the contract is chec
 """
 
 import base64
+import math
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -85,6 +86,7 @@ def _typed(value: str, column: Column) -> Any:
     if not column.is_number:
         return value
     try:
-        return int(value) if column.type == "integer" else float(value)
+        number = int(value) if column.type == "integer" else float(value)
     except ValueError:
         return value
+    return number if math.isfinite(number) else value

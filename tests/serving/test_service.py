@@ -100,7 +100,7 @@ def test_feedback_finds_its_predictions_and_names_the_unknown(stage: Any, http: 
 
 def test_labels_that_contradict_each_other_are_refused(http: httpx.Client) -> None:
     labels = [{"id": "a", "value": "benign"}, {"id": "a", "value": "malignant"}]
-    assert "stands twice" in problem(post(http, "/cells/feedback", {"labels": labels}), 422, "request-invalid")["detail"]
+    assert "stands twice" in problem(post(http, "/cells/feedback", {"labels": labels}), 409, "request-invalid")["detail"]
 
 
 def test_a_label_must_be_a_value_of_the_target(http: httpx.Client) -> None:
