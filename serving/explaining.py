@@ -190,6 +190,8 @@ class Explaining:
         except ServiceError as error:
             raise of_error(503, "too_slow", error) from error
         except DataError as error:
+            if error.key == "explain.no_background":  # nothing that another request would mend
+                raise of_error(503, "model_unavailable", error) from error
             raise of_error(422, "input_refused", error) from error
         told = [_told(one, list(few), self.project, language) for one, few in zip(found, near, strict=True)]
         return ExplainResponse(explanations=told, model=served)
