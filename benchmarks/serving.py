@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,13 @@ BIN = Path(sys.executable).parent
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 ROWS = 20_000
+TITLE = """# The service beside others
+
+Written by `make bench-serving` ({date}): one row of 30 numbers, gradient boosting with 100 trees, `wrk` on the same two cores; medians of {rounds} rounds of {seconds} s, the servers
+in turn. `leitstand` validates against the contract, flags what is outside training and has every answer on disk before it leaves; the others do none of that. `echo` is a
+bare ASGI application that sends the body back. MB: PSS of all processes of the server.
+
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8, help="of load per server and round")
     parser.add_argument("--only", default="", help="names of servers, separated by commas; the echo is always measured")
+    parser.add_argument("--output", type=Path, default=HERE / "SERVING.md")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if shutil.which("wrk") is None:
@@ -70,7 +79,10 @@ def main() -> None:
         every = peers(folder)
         wanted = [name for name in arguments.only.split(",") if name]
         chosen = [peer for peer in every if not wanted or peer.name in (*wanted, "echo")]
-        print(table(chosen, folder, arguments.rounds, arguments.seconds))
+        made = TITLE.format(seconds=arguments.seconds, rounds=arguments.rounds, date=f"{datetime.now(UTC):%Y-%m-%d}")
+        made += table(chosen, folder, arguments.rounds, arguments.seconds) + "\n" + parts(folder / "serving")
+        print(made)
+        arguments.output.write_text(made, encoding="utf-8")
 
 
 def peers(folder: Path) -> list[Peer]:
@@ -78,6 +90,7 @@ def peers(folder: Path) -> list[Peer]:
     workspace = prepared(folder)
     frame = pd.read_csv(workspace / "table.csv", nrows=1)
     row = {name: float(value) for name, value in frame.drop(columns="faulty").iloc[0].items()}
+    (workspace / "body.json").write_text(json.dumps({"rows": [row]}))
     rows, split = json.dumps({"rows": [row]}), {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
     model = {"MODEL_FOLDER": str(workspace), "MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "True"}
     one = {**model, "OMP_NUM_THREADS": "1"}
@@ -142,10 +155,17 @@ def table(chosen: Sequence[Peer], folder: Path, rounds: int, seconds: int) -> st
         single = median([one.p50_ms for one in at[1]])
         many = f"{median([one.p50_ms for one in at[64]]):.1f} / {median([one.p99_ms for one in at[64]]):.1f}"
         first, mb = median([one for one, _ in starts[peer.name]]), median([one for _, one in starts[peer.name]])
-        lines.append(
-            f"| {peer.name} | {rate:,.0f} | {rate / ceiling:.2f} | {p50:.2f} | {p99:.1f} | {single:.2f} | {many} | {errors} | {first:.1f} | {mb:.0f} |"
-        )
-    return "\n".join(lines)
+        cells = [peer.name, f"{rate:,.0f}", f"{rate / ceiling:.2f}", f"{p50:.2f}", f"{p99:.1f}", f"{single:.2f}", many, errors]
+        lines.append(f"| {' | '.join(map(str, cells))} | {first:.1f} | {mb:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def parts(workspace: Path) -> str:
+    """Return what one answer costs inside the service, by part."""
+    variables = {"LEITSTAND_HOME": str(workspace / ".leitstand"), "LEITSTAND_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "benchmarks.serving_parts", "bench_job", str(workspace / "body.json")]
+    said = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=True).stdout
+    return "| part of one answer, 16 requests together | µs per request |\n|---|---|\n" + said
 
 
 @contextmanager
