@@ -94,6 +94,8 @@ class ExplainResponse(Closed):
     explanations: list[RowExplanation]
     model: ServedModel
 
+MISSING_IN_RELEASE = ("explain.no_background", "explain.no_examples", "explain.files_missing")  # which no other request would mend
+
 
 def explain_model(project: Project, language: Language = "en") -> type[BaseModel]:
     """Return the model of ``{"rows": [...], "history": [...], "examples": 3}``: rows as ``predict_model`` has them, but fewer.
@@ -190,7 +192,7 @@ class Explaining:
         except ServiceError as error:
             raise of_error(503, "too_slow", error) from error
         except DataError as error:
-            if error.key == "explain.no_background":  # nothing that another request would mend
+            if error.key in MISSING_IN_RELEASE:
                 raise of_error(503, "model_unavailable", error) from error
             raise of_error(422, "input_refused", error) from error
         told = [_told(one, list(few), self.project, language) for one, few in zip(found, near, strict=True)]

@@ -147,7 +147,7 @@ def test_too_little_time_is_answered_as_such() -> None:
 def test_what_is_missing_in_the_release_is_said() -> None:
     with pytest.raises(Problem, match="has no rows to compare with") as caught:
         asked(explaining(made(), background=ROWS.head(0)), rows=[{"vibration": 1}])
-    assert caught.value.status == 422
+    assert caught.value.status == 503
 
 
 def test_several_threads_share_one_explainer() -> None:
