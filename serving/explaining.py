@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from leitstand.nearest import Example, Examples
 
 MOST_ROWS, MOST_EXAMPLES = 20, 10
+MISSING_IN_RELEASE = ("explain.no_background", "explain.no_examples", "explain.files_missing")  # no other request would mend it
 
 
 class ColumnContribution(Closed):
@@ -93,8 +94,6 @@ class ExplainResponse(Closed):
 
     explanations: list[RowExplanation]
     model: ServedModel
-
-MISSING_IN_RELEASE = ("explain.no_background", "explain.no_examples", "explain.files_missing")  # which no other request would mend
 
 
 def explain_model(project: Project, language: Language = "en") -> type[BaseModel]:
