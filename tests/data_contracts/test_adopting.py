@@ -44,6 +44,15 @@ def test_a_key_that_repeats_is_no_key():
     assert own.column("force") == TEMPLATE.column("force")
 
 
+def test_a_key_of_two_columns_that_repeats_is_no_key_and_the_columns_stay():
+    kind = TEMPLATE.column("kind").model_copy(update={"primary_key_position": 2})
+    two = TEMPLATE.model_copy(update={"columns": (*TEMPLATE.columns[:2], kind)})
+    assert adopt(two, frame(), source="own.csv", time=None).primary_key == ["stroke", "kind"]
+    own = adopt(two, frame(stroke=[1, 2] * 50), source="own.csv", time=None)
+    assert own.primary_key == []
+    assert own.column("kind") == TEMPLATE.column("kind")
+
+
 def test_there_is_one_key_the_templates_where_the_data_have_it():
     assert adopted(part_id=[f"P{number}" for number in range(100)]).primary_key == ["stroke"]
     own = adopt(TEMPLATE, frame(part_id=[f"P{n}" for n in range(100)]).drop(columns="stroke"), source="own.csv", time=None)
