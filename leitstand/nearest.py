@@ -14,6 +14,7 @@ from leitstand.origins import contract_column
 from leitstand.project import Project
 
 LABEL = "label"
+FARTHEST = 1e150  # standard deviations; the square of more is no float
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class _Axis:
         gaps = np.isnan(self._values)
         if np.isnan(number):
             return np.where(gaps, 0.0, 1.0)
-        return np.where(gaps, 1.0, (self._values - number) ** 2)
+        return np.where(gaps, 1.0, np.minimum(np.abs(self._values - number), FARTHEST) ** 2)
 
     def _number(self, values: pd.Series) -> np.ndarray:
         if self._times:

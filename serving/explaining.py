@@ -3,6 +3,7 @@
 scikit-learn, the original model and shap are loaded then and not before, because a service of compiled models does without them.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from leitstand.nearest import Example, Examples
 
 MOST_ROWS, MOST_EXAMPLES = 20, 10
-MISSING_IN_RELEASE = ("explain.no_background", "explain.no_examples", "explain.files_missing")  # no other request would mend it
+MISSING_IN_RELEASE = ("explain.no_background", "explain.files_missing")  # no other request would mend it
 
 
 class ColumnContribution(Closed):
@@ -184,6 +185,7 @@ class Explaining:
             frame = conform(to_frame([*history, *request.rows], contract), contract)
             left = seconds - (time.monotonic() - started)
             found = explainer.explain(frame, seconds=left, history=len(history))
+            _require_finite(found)
             near: Sequence[Sequence[Example]] = [[]] * len(found)
             if examples is not None:
                 inputs = self.project.features(frame).iloc[len(history) :]
@@ -212,6 +214,13 @@ class Explaining:
             if self._examples is None:
                 self._examples = Examples(self._original(), self.project, self._reference())
             return self._examples
+
+
+def _require_finite(explanations: Sequence["Explanation"]) -> None:
+    """Refuse rows whose values are so large that the model's own arithmetic overflows: nothing adds up to infinity."""
+    for row, one in enumerate(explanations, 1):
+        if not all(map(math.isfinite, (one.prediction, *(part.contribution for part in one.contributions)))):
+            raise DataError("explain.not_finite", row=row)
 
 
 def _told(found: "Explanation", near: list["Example"], project: Project, language: Language) -> RowExplanation:
