@@ -95,6 +95,7 @@ def environment(workspace: Path) -> dict[str, str]:
         "LEITSTAND_HOME": str(workspace / ".leitstand"),
         "LEITSTAND_WORKSPACE": str(workspace),
         "LEITSTAND_PREFECT_URL": "http://127.0.0.1:9/api",
+        "GOMP_SPINCOUNT": "10000",  # as Leitstand sets it: a busy machine must not make the bare loop look slow
     }
 
 

@@ -4,14 +4,11 @@ import csv
 import hashlib
 import io
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +31,7 @@ from serving.batch_input import fingerprint, open_input
 from serving.batch_job import BatchJob
 from serving.batch_log import ALL_UP_TO_ROWS, LogMode, write_log, write_manifest
 from serving.batch_output import Target
+from serving.read_ahead import read_ahead
 
 WAITING_CHUNKS = 2  # read ahead of the model
 UNBOUNDED = 2**62
@@ -218,7 +216,7 @@ class _Run:
     def _work_off(self, stream: Stream, checker: ChunkChecker) -> None:
         """Answer in this thread what another one reads and checks, and let a third one write what is answered."""
         job = self._job
-        with _read_ahead(self._checked(stream, checker)) as ahead, ThreadPoolExecutor(1) as writer:
+        with read_ahead(self._checked(stream, checker), WAITING_CHUNKS) as ahead, ThreadPoolExecutor(1) as writer:
             head = list(islice(ahead, 2))
             single = len(head) == 1 and not job.state.parts
             answerer = Answerer(self._project, self._batch.model, job.ids, history=job.history(), single=single)
@@ -262,46 +260,6 @@ class _Run:
         finally:
             unfinished.unlink(missing_ok=True)
         return path
-
-
-@contextmanager
-def _read_ahead(items: Generator[_Item]) -> Iterator[Iterator[_Item]]:
-    """Let another thread work off a generator while this one uses what it gave; an error comes out where its item would have."""
-    queue: Queue[_Item | BaseException | None] = Queue(WAITING_CHUNKS)
-    stopped = Event()
-
-    def offer(item: _Item | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                queue.put(item, timeout=0.1)
-            except Full:
-                continue
-            return
-
-    def work() -> None:
-        try:
-            with closing(items):
-                for item in items:
-                    offer(item)
-                    if stopped.is_set():
-                        return
-            offer(None)
-        except BaseException as error:
-            offer(error)
-
-    def taken() -> Iterator[_Item]:
-        while (item := queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    thread = Thread(target=work, name="leitstand-read-ahead", daemon=True)
-    thread.start()
-    try:
-        yield taken()
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _line(names: list[str]) -> bytes:

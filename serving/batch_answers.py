@@ -56,7 +56,8 @@ class Answerer:
         if looks_back and not self._single:
             self._require_order(seen, checked.rows, before)
         features = self._project.features(seen) if self._project.defines("features") else seen
-        predictions = self._model.answer(features)
+        names = list(self._model.card.feature_names)
+        predictions = self._model.of_inputs(features if list(features.columns) == names else features[names])
         if before:
             predictions = predictions.take(np.arange(before, len(seen)))
         self.history = self._last_rows(seen) if looks_back else None
@@ -70,20 +71,24 @@ class Answerer:
 
     def _flags(self, settled: pd.DataFrame, predictions: Predictions) -> tuple[Any, int]:
         """Return a list of texts per row, as the prediction log keeps them, and how many rows have any."""
-        ranges = {name: limits for name, limits in self._model.card.ranges.items() if name in settled.columns}
-        told = [f"{OUTSIDE}{name}" for name in ranges]
-        doubts = np.zeros((len(settled), len(ranges) + 1), dtype=bool)
-        if ranges:
-            values = settled[list(ranges)].to_numpy(dtype=float)
-            low, high = np.array(list(ranges.values())).T
-            doubts[:, :-1] = (values < low) | (values > high)
+        told, doubts = [], []
+        for name, (low, high) in self._model.card.ranges.items():
+            if name in settled.columns:
+                values = settled[name].to_numpy()
+                if np.fmin.reduce(values) < low or np.fmax.reduce(values) > high:
+                    told.append(f"{OUTSIDE}{name}")
+                    doubts.append((values < low) | (values > high))
         floor = self._project.spec.serving.confidence_floor
         if floor is not None and predictions.probabilities is not None:
-            doubts[:, -1] = predictions.probabilities.max(axis=1) < floor
-        flagged = np.flatnonzero(doubts.any(axis=1))
-        patterns, which = np.unique(np.packbits(doubts[flagged], axis=1), axis=0, return_inverse=True)
-        unpacked = np.unpackbits(patterns, axis=1, count=doubts.shape[1]).astype(bool)
-        names = np.array([*told, "below_confidence_floor"], dtype=object)
+            told.append("below_confidence_floor")
+            doubts.append(predictions.probabilities.max(axis=1) < floor)
+        if not doubts:
+            return pa.array([[]] * len(settled), type=pa.list_(pa.string())), 0
+        flagged = np.flatnonzero(np.logical_or.reduce(doubts))
+        bits = np.packbits(np.column_stack([doubt[flagged] for doubt in doubts]), axis=1)
+        patterns, which = np.unique(bits, axis=0, return_inverse=True)
+        unpacked = np.unpackbits(patterns, axis=1, count=len(doubts)).astype(bool)
+        names = np.array(told, dtype=object)
         texts = pa.array([[], *(names[pattern].tolist() for pattern in unpacked)], type=pa.list_(pa.string()))
         place = np.zeros(len(settled), dtype=np.int64)  # most rows have none
         place[flagged] = which.ravel() + 1
@@ -126,12 +131,12 @@ class Answerer:
 def conformed(table: Any, contract: Contract) -> pd.DataFrame:
     """Return checked rows as ``leitstand.conforming.conform`` would, without a copy per column: the numbers are one block."""
     numbers = [column.name for column in contract.columns if column.type in ("integer", "number", "boolean")]
-    block = np.empty((table.num_rows, len(numbers)))
+    block = np.empty((len(numbers), table.num_rows))  # as pandas keeps it
     for place, name in enumerate(numbers):
         column = table.column(name)
         values = column.cast(pa.float64()) if pa.types.is_boolean(column.type) else column
-        block[:, place] = values.to_numpy()
-    frame = pd.DataFrame(block, columns=pd.Index(numbers, dtype=object), copy=False)
+        block[place] = values.to_numpy()
+    frame = pd.DataFrame(block.T, columns=pd.Index(numbers, dtype=object), copy=False)
     if len(numbers) == len(contract.columns):
         return frame
     others = {column.name: _other(table.column(column.name)) for column in contract.columns if column.name not in numbers}

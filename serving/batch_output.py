@@ -2,12 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -17,6 +19,7 @@ from infra.tables import table_columns, write_frames
 from leitstand.errors import UsageError
 from serving.batch_answers import id_column
 from serving.batch_job import BatchJob, texts_of
+from serving.read_ahead import in_parallel
 
 FORMATS = (".csv", ".parquet")
 SEPARATOR = "; "  # between the flags of a row
@@ -97,13 +100,13 @@ class Target:
             If the file cannot be written.
         """
         if self.database is not None and self.table is not None:
-            frames = (_with_texts(part).to_pandas(integer_object_nulls=True, date_as_object=True) for part in job.parts())
-            write_frames(self.database, self.table, frames, once=id_column(next(job.parts()).column_names))
+            frames = in_parallel(partial(_frame, job), job.filled(), 1)
+            write_frames(self.database, self.table, frames, once=id_column(job.part(job.filled()[0]).column_names))
         elif self.path is not None:
             unfinished = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
             try:
                 write = _write_csv if self.path.suffix.lower() == ".csv" else _write_parquet
-                write(unfinished, job.parts())
+                write(unfinished, job)
                 unfinished.replace(self.path)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -118,25 +121,37 @@ def _names(names: set[str]) -> str:
     return ", ".join(sorted(names)[:10]) or "–"
 
 
-def _write_parquet(path: Path, parts: Iterator[Any]) -> None:
+def _frame(job: BatchJob, place: int) -> pd.DataFrame:
+    frame: pd.DataFrame = _part(job, place).to_pandas(integer_object_nulls=True, date_as_object=True)
+    return frame
+
+
+def _write_parquet(path: Path, job: BatchJob) -> None:
     """Write a row group for each part."""
-    first = _with_texts(next(parts))
-    with pq.ParquetWriter(path, first.schema, compression="snappy", use_dictionary=texts_of(first)) as writer:
-        writer.write_table(first)
-        for part in parts:
-            writer.write_table(_with_texts(part))
+    schema = _part(job, job.filled()[0]).schema
+    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=texts_of(schema)) as writer:
+        for part in in_parallel(partial(_part, job), job.filled(), 1):
+            writer.write_table(part)
 
 
-def _write_csv(path: Path, parts: Iterator[Any]) -> None:
+def _write_csv(path: Path, job: BatchJob) -> None:
     """Write with the byte-order mark that spreadsheets need to read umlauts."""
+    names = io.StringIO()
+    csv.writer(names, lineterminator="\n").writerow(_part(job, job.filled()[0]).column_names)
     with path.open("wb") as file:
-        options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
-        for place, part in enumerate(parts):
-            if place == 0:
-                names = io.StringIO()
-                csv.writer(names, lineterminator="\n").writerow(part.column_names)
-                file.write(b"\xef\xbb\xbf" + names.getvalue().encode())
-            pacsv.write_csv(_printable(_with_texts(part)), file, write_options=options)
+        file.write(b"\xef\xbb\xbf" + names.getvalue().encode())
+        for lines in in_parallel(partial(_lines, job), job.filled(), os.cpu_count() or 1):
+            file.write(lines)
+
+
+def _lines(job: BatchJob, place: int) -> Any:
+    sink = pa.BufferOutputStream()
+    pacsv.write_csv(_printable(_part(job, place)), sink, pacsv.WriteOptions(include_header=False, quoting_style="needed"))
+    return sink.getvalue()
+
+
+def _part(job: BatchJob, place: int) -> Any:
+    return _with_texts(job.part(place))
 
 
 def _with_texts(part: Any) -> Any:
