@@ -7,12 +7,13 @@ Everything else is sampled, and says so. They describe the model, never causes. 
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from leitstand.clock import Clock, OutOfTime
 from leitstand.conforming import conform
 from leitstand.contract import Column, Scalar
 from leitstand.errors import DataError, ServiceError
@@ -20,7 +21,7 @@ from leitstand.mixing import Table, stacked, taken
 from leitstand.model import TrainedModel
 from leitstand.prediction import Predictions
 from leitstand.project import Project
-from leitstand.shapley import Clock, Game, Method, OutOfTime, Shares, shares
+from leitstand.shapley import Game, Method, Shares, shares
 from leitstand.tree_shap import TreeShap, can_explain
 from leitstand.unpacked import Unpacked, model_inputs
 
@@ -117,7 +118,6 @@ class Explainer:
             table, answers = taken(table, normal), answers[normal]
         self._background = taken(table, _typical(answers))
         self._bottom = self._unpacked.answers(self._background)
-        self._trees: TreeShap | None = None
 
     def explain(self, frame: pd.DataFrame, *, seconds: float, history: int = 0) -> list[Explanation]:
         """Return why each row of ``frame`` gets its answer.
@@ -182,7 +182,7 @@ class Explainer:
         coefficients = getattr(last, "coef_", None)
         if can_explain(last):
             method: Method = "tree_shap"
-            parts = self._tree_shap().parts(np.asarray(row, dtype=float), output)
+            parts = self._trees.parts(np.asarray(row, dtype=float), output)
         elif self._unpacked.task == "regression" and isinstance(coefficients, np.ndarray) and coefficients.ndim == 1:
             method = "linear_shap"
             parts = coefficients * (np.asarray(row, dtype=float)[0] - np.asarray(self._background, dtype=float).mean(axis=0))
@@ -195,10 +195,9 @@ class Explainer:
             parts = parts + gap * np.abs(parts) / np.abs(parts).sum()  # shap keeps 32 bits of what a tree answers
         return Shares(game, np.bincount(game.players, parts, game.count), method)
 
-    def _tree_shap(self) -> TreeShap:
-        if self._trees is None:
-            self._trees = TreeShap(self._unpacked.last, np.asarray(self._background, dtype=float))
-        return self._trees
+    @cached_property
+    def _trees(self) -> TreeShap:
+        return TreeShap(self._unpacked.last, np.asarray(self._background, dtype=float))
 
     def _explanation(
         self, predictions: Predictions, i: int, row: pd.Series, inputs: pd.Series, output: int, found: Shares

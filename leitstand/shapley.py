@@ -6,75 +6,22 @@ every coalition. ``sampled`` visits them along random orders, each with its reve
 background row: at the same cost this errs much less than one order for all of them, see docs/decisions/0019.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import comb
 from typing import Literal
 
 import numpy as np
 
+from leitstand.clock import Answer, Clock, OutOfTime
 from leitstand.mixing import Table, gathered, taken
 
 Method = Literal["tree_shap", "linear_shap", "exact_shap", "permutation_shap"]
-Answer = Callable[[Table], np.ndarray]
 LARGEST_CHUNK = 2_000_000  # cells of a table that is made at once: 16 MB of numbers
 MOST_EXACT = 6  # players; 2^6 coalitions cost twice as much as all rounds of samples, 2^7 three times and a half
 MOST_ROUNDS = 3  # then the error of the samples is below the one that the choice of background rows brings
 FEWER = 4  # where the time is short, every fourth background row must do
 ROUNDING = 1e-9  # of the largest value
-SHORT = 0.2  # seconds between two looks at the clock
-
-
-class OutOfTime(Exception):
-    """The time does not allow even the smallest piece of work."""
-
-
-class Clock:
-    """What is left of the time for a request, and how fast the model answers.
-
-    Parameters
-    ----------
-    seconds : from now on
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._pace = 0.0  # rows per second
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left; negative when it is too late."""
-        return self._end - time.monotonic()
-
-    def timed(self, answer: Answer, table: Table) -> np.ndarray:
-        """Return the answers, and note how fast they came: with few rows slower than with many."""
-        started = time.monotonic()
-        answers = answer(table)
-        self._pace = len(table) / max(time.monotonic() - started, 1e-6)
-        return answers
-
-    def allows(self, rows: int) -> bool:
-        """Say whether so many rows can be answered in the time that is left."""
-        return rows <= self.left * self._pace
-
-    def answers(self, answer: Answer, table: Table) -> np.ndarray:
-        """Return the answers to a large table, looking at the clock in between.
-
-        Raises
-        ------
-        OutOfTime
-            If the time is up.
-        """
-        parts: list[np.ndarray] = []
-        start = 0
-        while start < len(table):
-            if self.left <= 0:
-                raise OutOfTime
-            end = start + max(50, int(self._pace * SHORT))
-            parts.append(self.timed(answer, table[start:end]))
-            start = end
-        return np.concatenate(parts)
 
 
 @dataclass(frozen=True)

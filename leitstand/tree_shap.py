@@ -19,6 +19,8 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+MOST_NODES = 500_000  # 90 bytes each; a forest of 200 trees on 20,000 rows has ten times as many
+
 # Their answer is a sum of trees in the unit of the answer. Boosted classifiers are not among them: their trees add up to log-odds.
 KINDS = (
     DecisionTreeClassifier,
@@ -33,8 +35,18 @@ KINDS = (
 
 
 def can_explain(estimator: Any) -> bool:
-    """Say whether the estimator is a sum of trees that shap reads, and shap is installed (a slim package may go without)."""
-    return isinstance(estimator, KINDS) and getattr(estimator, "is_categorical_", None) is None and find_spec("shap") is not None
+    """Say whether the estimator is a sum of trees that shap reads and has room for; a slim package may go without shap."""
+    if not isinstance(estimator, KINDS) or getattr(estimator, "is_categorical_", None) is not None:
+        return False
+    return _nodes(estimator) <= MOST_NODES and find_spec("shap") is not None
+
+
+def _nodes(estimator: Any) -> int:
+    """Return how many nodes shap makes room for: as many in each tree as in the largest one. Boosted ones are small."""
+    if isinstance(estimator, HistGradientBoostingRegressor):
+        return 0
+    trees = np.ravel(getattr(estimator, "estimators_", estimator)).tolist()
+    return len(trees) * max(tree.tree_.node_count for tree in trees)
 
 
 class TreeShap:

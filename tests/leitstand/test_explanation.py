@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from leitstand.contract import Column, Contract
 from leitstand.errors import DataError, ServiceError
@@ -294,6 +294,7 @@ class TestFeaturesOfModelPy:
     ("task", "estimator", "method"),
     [
         ("regression", make_pipeline(StandardScaler(), PCA(2), Ridge()), "exact_shap"),  # components mix columns
+        ("regression", make_pipeline(Normalizer(), Ridge(alpha=1e-3)), "exact_shap"),  # so do lengths, though the names stay
         ("regression", PoissonRegressor(), "exact_shap"),  # its line is under a logarithm
         ("regression", Ridge(), "linear_shap"),
         ("regression", RandomForestRegressor(10, random_state=0), "tree_shap"),
@@ -309,6 +310,41 @@ def test_estimators_without_our_encoding_are_explained_too(task: str, estimator:
     assert found.method == method
     expected = by_definition(model, row, background, found)
     assert {part.column: part.contribution for part in found.contributions} == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_boosted_trees_are_exact_where_values_lie_on_the_thresholds() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(400, 3)), columns=["a", "b", "c"])  # more values than bins: thresholds are values
+    frame = frame.assign(kind=pd.Series(generator.choice(["x", "y"], 400), dtype=object))
+    model, made = standard(frame, "regression", "gradient_boosting")
+    found = Explainer(model, made, frame.head(40)).explain(frame.iloc[100:130], seconds=PATIENT)
+    assert {one.method for one in found} == {"tree_shap"}
+    expected = by_definition(model, frame.iloc[[100]], frame.head(40), found[0])
+    assert {part.column: part.contribution for part in found[0].contributions} == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_anomaly_is_compared_with_rows_that_raise_no_alarm() -> None:
+    frame = numbers().assign(a=lambda rows: np.where(rows.index % 3 == 0, 100.0, rows["a"]))
+    model, made = case(frame.iloc[1::3], "anomaly", tabular_candidates("anomaly", frame)["pca_residual"])
+    found = Explainer(model, made, frame).explain(frame.head(2), seconds=PATIENT)
+    calm = model.answer(frame).score <= 1.5
+    assert 0 < calm.sum() < 90
+    assert [one.background_rows for one in found] == [calm.sum()] * 2
+    assert (found[0].answer, found[1].answer) == (True, False)
+    assert found[0].contributions[0].column == "a"
+    assert found[0].base < 1.5
+
+
+def test_a_forest_too_large_for_memory_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = mixed(60)
+    model, made = standard(frame, "regression", "random_forest")
+    trees = model.estimator[-1].estimators_
+    largest = max(tree.tree_.node_count for tree in trees)
+    methods = []
+    for most in (len(trees) * largest, len(trees) * largest - 1):
+        monkeypatch.setattr("leitstand.tree_shap.MOST_NODES", most)
+        methods.append(Explainer(model, made, frame.head(20)).explain(frame.head(1), seconds=PATIENT)[0].method)
+    assert methods == ["tree_shap", "permutation_shap"]
 
 
 def test_the_background_is_spread_as_all_rows_are() -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leitstand.clock import Answer, Clock, OutOfTime
 from leitstand.mixing import gathered, stacked
-from leitstand.shapley import Answer, Clock, Game, OutOfTime, exact, sampled, shares
+from leitstand.shapley import Game, exact, sampled, shares
 
 FOREVER = 1e6
 
@@ -66,10 +67,10 @@ def test_where_columns_act_in_pairs_at_most_a_single_round_is_exact() -> None:
 
 
 def test_few_players_are_answered_exactly_and_many_sampled() -> None:
-    few, many = (shares([game(lambda table: table.sum(axis=1), count)], Clock(FOREVER))[0] for count in (7, 8))
+    few, many = (shares([game(lambda table: table.sum(axis=1), count)], Clock(FOREVER))[0] for count in (6, 7))
     assert (few.method, few.evaluations, few.standard_error) == ("exact_shap", 0, None)
     assert many.method == "permutation_shap"
-    assert many.evaluations == 3 * 2 * 7 * 7
+    assert many.evaluations == 3 * 2 * 6 * 7  # rounds, directions, steps between nobody and everybody, background rows
     assert many.standard_error == pytest.approx(0, abs=1e-12)
 
 
@@ -93,7 +94,7 @@ class Slow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds_per_row: float) -> None:
         self.now, self.rows, self._each = 0.0, 0, seconds_per_row
-        monkeypatch.setattr("leitstand.shapley.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("leitstand.clock.time.monotonic", lambda: self.now)
 
     def __call__(self, table: np.ndarray) -> np.ndarray:
         self.now += self._each * len(table)
