@@ -5,10 +5,14 @@ known as Slowloris; RFC 9112, section 9.5, lets a server close such a connection
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from leitstand.texts import text
+from serving.problems import MEDIA_TYPE, ProblemDocument
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
@@ -35,9 +39,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._read += len(data)
             if self._read > HEAD_BYTES and b"\r\n\r\n" not in data:
-                self._give_up(b"431 Request Header Fields Too Large")
+                self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or could be taken for two different requests."""
+        self._give_up(HTTPStatus.BAD_REQUEST)
+
+    def _should_upgrade(self) -> bool:
+        """Take no WebSocket: a request for one is answered as the plain request that it is, too (RFC 9110, section 7.8)."""
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever sends such requests would fill the log."""
 
     def on_message_begin(self) -> None:
         """Begin to wait for the end of the head."""
@@ -52,18 +67,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._read = 0
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._give_up, b"408 Request Timeout")
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._give_up, HTTPStatus.REQUEST_TIMEOUT)
 
     def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _give_up(self, status: bytes) -> None:
+    def _give_up(self, status: HTTPStatus) -> None:
         self._end()
         if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self.transport.write(_refusal(status))
             self.transport.close()
+
+
+def _refusal(status: HTTPStatus) -> bytes:
+    """Return a whole answer; in English, for the language asked for may not have come yet."""
+    said = text(f"serving.http_{status:d}", "en")
+    problem = ProblemDocument(type="about:blank", title=status.phrase, status=status, detail=said)
+    body = problem.model_dump_json(exclude_none=True).encode()
+    head = f"HTTP/1.1 {status:d} {status.phrase}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def install() -> None:
