@@ -1,9 +1,11 @@
 """A request that never gets to the end of its head does not keep its connection."""
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 import uvicorn
@@ -39,7 +41,11 @@ def test_a_head_that_drips_in_is_given_up(address: tuple[str, int]) -> None:
         for _ in range(2):
             time.sleep(0.2)
             client.sendall(b"X-A: b\r\n")
-        assert client.recv(100).startswith(b"HTTP/1.1 408 ")
+        with HTTPResponse(client) as answer:
+            answer.begin()
+            content = json.loads(answer.read())
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert (answer.status, content["status"], content["title"]) == (408, 408, "Request Timeout")
         assert client.recv(100) == b""
 
 
