@@ -1,5 +1,6 @@
 """The pictures that stay with a run: candidates, learning curve, what the model looks at, and its answers against the truth."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +9,33 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from leitstand.judging import Judgement
-from leitstand.training import LearningCurve, Training
+from leitstand.training import CandidateScore, LearningCurve
 
 MOST_BARS = 15
 BLUE, GREY = "#1f6f8b", "#9aa5ab"
 
 
-def draw_charts(folder: Path, training: Training, judgement: Judgement, curve: LearningCurve | None) -> None:
+def draw_charts(folder: Path, candidates: Sequence[CandidateScore], judgement: Judgement, curve: LearningCurve | None) -> None:
     """Draw the run's pictures as ``overview.png`` into ``folder`` (made if missing)."""
     folder.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(11, 8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
-    _candidates(axes[0, 0], training, judgement)
-    _curve(axes[0, 1], curve, training.metric)
+    _candidates(axes[0, 0], candidates, judgement)
+    _curve(axes[0, 1], curve, judgement.metric)
     _importance(axes[1, 0], judgement)
     _answers(axes[1, 1], judgement)
     figure.savefig(folder / "overview.png", dpi=90)
 
 
-def _candidates(axes: Axes, training: Training, judgement: Judgement) -> None:
-    scores = [score for score in training.candidates if np.isfinite(score.value)]
+def _candidates(axes: Axes, candidates: Sequence[CandidateScore], judgement: Judgement) -> None:
+    scores = [score for score in candidates if np.isfinite(score.value)]
     axes.barh([score.name for score in scores], [score.value for score in scores], color=BLUE)
-    baseline = judgement.baseline_metrics.get(training.metric)
+    baseline = judgement.baseline_metrics.get(judgement.metric)
     if baseline is not None:
         axes.axvline(baseline, color=GREY, linestyle="--", label=f"baseline ({judgement.baseline})")
         axes.legend(fontsize=8)
-    axes.set_title(f"Candidates, cross-validated: {training.metric}")
+    axes.set_title(f"Candidates, cross-validated: {judgement.metric}")
 
 
 def _curve(axes: Axes, curve: LearningCurve | None, metric: str) -> None:

@@ -119,8 +119,6 @@ def trial(desk: Desk, pilot: Pilot) -> ServiceReport:
 
 def first_look(desk: Desk, pilot: Pilot) -> MonitoringResult:
     """Compare the hold-out with the reference without a service: does the newest or other part already look different."""
-    from monitoring.report import monitor  # loads Evidently, in a thread while the model was trained
-
     desk.report("M5", "monitor")
     judgement = pilot.judgement
     answers = judgement.predictions
@@ -129,7 +127,7 @@ def first_look(desk: Desk, pilot: Pilot) -> MonitoringResult:
         named = {f"probability_{name}": answers.probabilities[:, i] for i, name in enumerate(answers.classes)}
         window = window.assign(**named)
     metrics = {name: estimate.value for name, estimate in judgement.metrics.items()}
-    return monitor(
+    return desk.tools.monitor(
         desk.project,
         pilot.reference,
         window,

@@ -14,7 +14,6 @@ from data_contracts.result import CheckResult, save_quarantine
 from flows.registration import already_registered, register
 from flows.stage import stage
 from flows.status_quo import Inventory
-from flows.warming import load_for_the_end
 from flows.workspace import Desk
 from infra.registry import CHAMPION, ModelVersion
 from infra.snapshots import Snapshot
@@ -103,7 +102,7 @@ def accept(desk: Desk, inventory: Inventory) -> Accepted:
         If the contract does not let the data in.
     """
     desk.report("M4", "contract")
-    result = desk.check(inventory.frame, desk.project.contract)
+    result = desk.tools.check(inventory.frame, desk.project.contract)
     quarantine = save_quarantine(result, desk.settings.folder("quarantine", desk.project.name))
     result.raise_if_stopped(desk.settings.language)
     desk.report("M4", "snapshot")
@@ -144,7 +143,7 @@ def split(desk: Desk, snapshot: Snapshot) -> tuple[Dataset, Dataset]:
 
 def fit(desk: Desk, training_part: Dataset, snapshot: Snapshot, synthetic: bool) -> tuple[Training, LearningCurve | None]:
     """Compare the candidates and fit the best; find out whether more data would help."""
-    load_for_the_end()
+    desk.tools.load_later()
     made = train(training_part, snapshot.version, synthetic, lambda name: desk.report("M4", f"train {name}"))
     if not desk.project.spec.training.learning_curve:
         return made, None

@@ -71,8 +71,6 @@ def register(
     holdout: Dataset,
 ) -> ModelVersion:
     """Note the run with everything needed to repeat it, and register its model as a version."""
-    from flows.charts import draw_charts  # loads Matplotlib, in a thread while the model was trained
-
     desk.report("M4", "register")
     card, tags = training.model.card, run_tags(desk, snapshot, training)
     run_id = desk.tracker.start(desk.project.name, card.candidate, run_parameters(desk, training), tags)
@@ -84,7 +82,7 @@ def register(
             desk.tracker.log_model(
                 run_id, folder / "model", inputs=desk.project.input_contract, requirements=model_requirements()
             )
-            draw_charts(folder / "run", training, judgement, curve)
+            desk.tools.draw(folder / "run", training.candidates, judgement, curve)
             known.to_parquet(folder / "run" / REFERENCE_FILE, index=False)
             step = -(-len(holdout) // COMPARED_MOST_ROWS)
             holdout.features.iloc[::step].to_parquet(folder / "run" / HOLDOUT_FILE, index=False)

@@ -1,20 +1,20 @@
-"""Loading slow tools while something else is being done.
+"""Slow tools, and a second process that loads and uses them beside the first.
 
-Great Expectations takes two seconds to import, Evidently another two, and Python imports on one core at a time. So a cold command checks
-its contract in a second process, which imports while the first one does, and loads what the end of a run needs in a thread while models are
-trained outside Python. A warm process needs neither: everything is loaded.
+Great Expectations takes two seconds to import, Evidently another two, Matplotlib half of one, and a Python process imports and computes on one core
+at a time. So a cold command hands contract checks, drift and pictures to a second process, which loads each tool while the first one works. A
+warm process needs no second one: everything is loaded.
 """
 
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from threading import Thread
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from infra.lifeline import end_with
 from infra.settings import calm_tools
@@ -24,28 +24,63 @@ if TYPE_CHECKING:
 
     from data_contracts.result import CheckResult
     from leitstand.contract import Contract
+    from leitstand.judging import Judgement
+    from leitstand.project import Project
+    from leitstand.training import CandidateScore, LearningCurve
+    from monitoring.result import MonitoringResult
 
-Check = Callable[["pd.DataFrame", "Contract"], "CheckResult"]
-CHECKING = "data_contracts.checking"
-LATER = ("monitoring.report", "flows.charts")
+CHECKING, MONITORING, DRAWING = "data_contracts.checking", "monitoring.report", "flows.charts"
 
 
-def check_here(frame: "pd.DataFrame", contract: "Contract") -> "CheckResult":
-    """Check a contract in this process."""
-    from data_contracts.checking import check
+class Tools:
+    """The slow tools, in this process."""
 
-    return check(frame, contract)
+    def load_later(self) -> None:
+        """Load what the end of a run needs, if that costs nobody time."""
+
+    def check(self, frame: "pd.DataFrame", contract: "Contract") -> "CheckResult":
+        """Check a contract; see ``data_contracts.checking.check``."""
+        return cast("CheckResult", self._call(CHECKING, "check", frame, contract))
+
+    def monitor(
+        self, project: "Project", reference: "pd.DataFrame", window: "pd.DataFrame", **details: Any
+    ) -> "MonitoringResult":
+        """Compare a window with the reference; see ``monitoring.report.monitor``."""
+        return cast("MonitoringResult", self._call(MONITORING, "monitor", project, reference, window, **details))
+
+    def draw(
+        self, folder: Path, candidates: "Sequence[CandidateScore]", judgement: "Judgement", curve: "LearningCurve | None"
+    ) -> None:
+        """Draw the pictures of a run; see ``flows.charts.draw_charts``."""
+        self._call(DRAWING, "draw_charts", folder, candidates, judgement, curve)
+
+    def _call(self, module: str, name: str, *arguments: Any, **details: Any) -> Any:
+        return _call(module, name, *arguments, **details)
+
+
+class _ToolsAside(Tools):
+    """The slow tools, in a second process."""
+
+    def __init__(self, executor: ProcessPoolExecutor) -> None:
+        self._executor = executor
+        executor.submit(_load, CHECKING)
+
+    def load_later(self) -> None:
+        for name in (MONITORING, DRAWING):
+            self._executor.submit(_load, name)
+
+    def _call(self, module: str, name: str, *arguments: Any, **details: Any) -> Any:
+        return self._executor.submit(_call, module, name, *arguments, **details).result()
 
 
 @contextmanager
-def checking_aside() -> Iterator[Check]:
-    """Yield a contract check that runs in a second process, which begins to import at once and ends with the block."""
+def tools_aside() -> Iterator[Tools]:
+    """Yield the tools in a second process, which begins to import at once and ends with the block; in this one if it has them loaded."""
     if CHECKING in sys.modules:
-        yield check_here
+        yield Tools()
         return
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)) as executor:
-        executor.submit(_load, CHECKING)
-        yield lambda frame, contract: executor.submit(check_here, frame, contract).result()
+        yield _ToolsAside(executor)
 
 
 def _begin(parent: int) -> None:
@@ -59,8 +94,5 @@ def _load(module: str) -> None:
     importlib.import_module(module)
 
 
-def load_for_the_end() -> None:
-    """Load what the end of a run needs, in a thread."""
-    missing = [name for name in LATER if name not in sys.modules]
-    if missing:
-        Thread(target=lambda: [importlib.import_module(name) for name in missing], name="warming", daemon=True).start()
+def _call(module: str, name: str, *arguments: Any, **details: Any) -> Any:
+    return getattr(importlib.import_module(module), name)(*arguments, **details)

@@ -27,8 +27,6 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     StateError
         If the project has no champion yet.
     """
-    from monitoring.report import monitor  # loads Evidently, which takes two seconds
-
     desk.report("M5", "monitor")
     champion = require_champion(desk)
     reference, metrics = reference_of(desk, champion)
@@ -36,7 +34,7 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     store = MonitoringStore(desk.settings)
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "report.html" if html else None
-        found = monitor(
+        found = desk.tools.monitor(
             desk.project,
             reference,
             window,

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.warming import Check, check_here
+from flows.warming import Tools
 from leitstand import folders
 from leitstand import project as projects
 from leitstand.errors import UsageError
@@ -88,7 +88,7 @@ class Desk:
     Parameters
     ----------
     report : told (milestone, what is being done) as work goes on
-    check : checks a frame against a contract, here or in another process
+    tools : the slow ones, here or in a second process
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Desk:
         project: Project,
         settings: "Settings",
         report: Report = lambda milestone, doing: None,
-        check: "Check" = check_here,
+        tools: Tools | None = None,
     ) -> None:
         self.project = project
         self.settings = settings
         self.report = report
-        self.check = check
+        self.tools = tools or Tools()
 
     @cached_property
     def snapshots(self) -> "SnapshotStore":

@@ -46,6 +46,10 @@ class Project:
     folder: Path
     functions: ModuleType
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a project travel between processes: its functions are loaded anew where they are called."""
+        return _arrived, (self.spec, self.contract, self.folder)
+
     @property
     def name(self) -> str:
         """The slug."""
@@ -151,11 +155,19 @@ def load(folder: Path, contract: Contract, *, lazily: bool = False) -> Project:
         raise ProjectError("errors.project_folder_differs", path=path, found=spec.project, expected=folder.name)
     _check_columns(spec, contract, path)
     model_file = folder / "model.py"
-    name = f"leitstand_project_{spec.project}"
-    if not model_file.exists():
-        return Project(spec, contract, folder, ModuleType(name))
-    functions = _Unloaded(model_file, name) if lazily else load_module(model_file, name)
-    return Project(spec, contract, folder, functions)
+    if lazily or not model_file.exists():
+        return _arrived(spec, contract, folder)
+    return Project(spec, contract, folder, load_module(model_file, _module_name(spec)))
+
+
+def _arrived(spec: ProjectSpec, contract: Contract, folder: Path) -> Project:
+    """Return a project whose model.py is loaded when one of its functions is called."""
+    model_file, name = folder / "model.py", _module_name(spec)
+    return Project(spec, contract, folder, _Unloaded(model_file, name) if model_file.exists() else ModuleType(name))
+
+
+def _module_name(spec: ProjectSpec) -> str:
+    return f"leitstand_project_{spec.project}"
 
 
 class _Unloaded(ModuleType):

@@ -22,7 +22,7 @@ def open_desk(project: str, flow: str, *, quiet: bool, data: Path | None = None,
     flow : module of the flow, loaded while the Prefect server boots
     quiet : whether to show no progress
     data : what to use instead of the project's sources
-    checks : whether the flow is certain to check a contract; a second process then loads what that needs
+    checks : whether the flow is certain to check a contract; a second process then loads and uses the slow tools
 
     Raises
     ------
@@ -34,16 +34,16 @@ def open_desk(project: str, flow: str, *, quiet: bool, data: Path | None = None,
         If the Prefect server dies or does not answer in time.
     """
     from flows.prefect_server import prefect_server
-    from flows.warming import check_here, checking_aside
+    from flows.warming import Tools, tools_aside
     from leitstand.folders import locate
 
     now = settings()
     locate(project, now.roots)
-    with prefect_server(now) as server, checking_aside() if checks else nullcontext(check_here) as check:
+    with prefect_server(now) as server, tools_aside() if checks else nullcontext(Tools()) as tools:
         import_module(flow)
         from flows.stage import orchestrated
         from flows.workspace import Desk, open_project, with_data
 
         opened = with_data(open_project(project, now), data)
         with milestones(quiet=quiet) as report, orchestrated(now, server):
-            yield Desk(opened, now, report, check)
+            yield Desk(opened, now, report, tools)

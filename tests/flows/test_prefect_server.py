@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flows.prefect_server import PrefectServer, answers, asynchronous, prefect_server
-from flows.warming import checking_aside
+from flows.warming import tools_aside
 from infra.settings import Settings
 from leitstand.errors import ContractBroken, ServiceError
 
@@ -75,10 +75,10 @@ def test_a_broken_contract_comes_through_from_the_second_process(monkeypatch: py
 
     monkeypatch.delitem(sys.modules, "data_contracts.checking", raising=False)
     frame = parts(40)
-    with checking_aside() as check:
-        assert len(check(frame, contract(frame)).accepted) == 40
+    with tools_aside() as tools:
+        assert len(tools.check(frame, contract(frame)).accepted) == 40
         with pytest.raises(ContractBroken, match="pressure") as caught:
-            check(frame.rename(columns={"pressure": "pressure_bar"}), contract(frame))
+            tools.check(frame.rename(columns={"pressure": "pressure_bar"}), contract(frame))
     assert "data_contracts.checking" not in sys.modules
     assert caught.value.render("de") != str(caught.value)
 
@@ -86,8 +86,8 @@ def test_a_broken_contract_comes_through_from_the_second_process(monkeypatch: py
 def test_the_second_process_ends_with_a_killed_parent() -> None:
     code = (
         "import multiprocessing, time\n"
-        "from flows.warming import checking_aside\n"
-        "with checking_aside() as check:\n"
+        "from flows.warming import tools_aside\n"
+        "with tools_aside() as tools:\n"
         "    print(multiprocessing.active_children()[0].pid, flush=True); time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
