@@ -56,6 +56,10 @@ async def read_body(scope: Scope, receive: Any, limits: Serving) -> bytes:
     media = header(scope, b"content-type")
     if media != JSON and media.partition(b";")[0].strip().lower() != JSON:
         raise Problem(415, "media_type", saying("serving.media_type", found=media[:60].decode("latin-1")))
+    encoding = header(scope, b"content-encoding").strip().lower()
+    if encoding not in (b"", b"identity"):  # RFC 9110, section 15.5.16; a small body that unpacks to gigabytes is not even tried
+        said = saying("serving.content_encoding", found=encoding[:60].decode("latin-1"))
+        raise Problem(415, "media_type", said, headers={"Accept-Encoding": "identity"})
     return await within(limits, _whole_body(receive, int(limits.max_body_mb * 1_000_000), limits))
 
 
