@@ -30,14 +30,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--compiled", action="store_true", help="measure the compiled model too")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as scratch:
-        print(section(Path(scratch), arguments.rows, arguments.format, arguments.rounds, arguments.compiled), flush=True)
+        print(section(Path(scratch), arguments.rows, arguments.format, arguments.rounds), flush=True)
 
 
-def section(scratch: Path, rows: int, kind: str, rounds: int, compiled: bool = False) -> str:
+def section(scratch: Path, rows: int, kind: str, rounds: int) -> str:
     """Train once, measure in turn, and return the table of results."""
     workspace, data = scratch / "batch", scratch / f"rows.{kind}"
     workspace.mkdir()
@@ -65,9 +64,6 @@ def section(scratch: Path, rows: int, kind: str, rounds: int, compiled: bool = F
         found["bare loop"].append(measure(bare, workspace, variables))
         alone.append(float((workspace / "output.log").read_text().split()[-1]))
         found["`leitstand predict --log ids`"].append(measure(ours, workspace, variables))
-    if compiled:
-        subprocess.run([sys.executable, "-m", "serving.compiling", str(release)], check=True, env={**os.environ, **variables})
-        found["the same, model compiled"] = [measure(ours, workspace, variables) for _ in range(rounds)]
     base = median([one.wall for one in found["bare loop"]])
     lines = [
         f"| `predict_proba` alone, within the bare loop | {median(alone):.1f} | – | {rows / median(alone):,.0f} | {base / median(alone):.2f} | – |"

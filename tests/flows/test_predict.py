@@ -1,0 +1,71 @@
+"""``leitstand predict`` as a person and a program see it."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from sqlalchemy import create_engine
+from workshop import Workshop, parts
+
+from flows.cli import batch_progress
+from flows.cli.app import call
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_document_tells_speed_log_and_where_everything_is(own_parts: Workshop) -> None:
+    asked = parts(50, seed=1)
+    asked.loc[0, "pressure"] = 4e9
+    file, answers = own_parts.table("asked.csv", asked), own_parts.work / "answers.parquet"
+    told = own_parts.done("predict", "parts", "--data", file, "--output", answers, "--log", "ids", "--json").document
+    assert (told["rows"], told["quarantined"], told["resumed_rows"], told["begun_anew"]) == (49, 1, 0, [])
+    assert told["rows_per_second"] == pytest.approx(50 / told["seconds"])
+    assert (told["log"], Path(told["manifest"]).is_file(), Path(told["quarantine"]).is_file()) == ("ids", True, True)
+    assert len(pd.read_parquet(told["output"])) == 49
+
+
+def test_a_person_is_told_what_the_log_holds(own_parts: Workshop) -> None:
+    file, answers = own_parts.table("asked.csv", parts(5, seed=1)), own_parts.work / "answers.csv"
+    told = own_parts.done("predict", "parts", "--data", file, "--output", answers, "--language", "de").told
+    assert "5 Zeilen vorhergesagt" in told
+    assert "Jede Vorhersage steht im Protokoll" in told
+    told = own_parts.done("predict", "parts", "--data", file, "--output", answers, "--log", "ids").told
+    assert "The job and its range of ids stand in" in told
+
+
+def test_rows_come_from_a_database_and_go_to_one(own_parts: Workshop) -> None:
+    url = f"sqlite:///{own_parts.work / 'plant.db'}"
+    engine = create_engine(url)
+    parts(20, seed=1).to_sql("strokes", engine, index=False)
+    own_parts.done("predict", "parts", "--data", url, "--table", "strokes", "--output", url, "--output-table", "answers")
+    assert len(pd.read_sql("SELECT prediction FROM answers", engine)) == 20
+    engine.dispose()
+    wrong = own_parts("predict", "parts", "--data", url, "--output", own_parts.work / "answers.csv")
+    assert (wrong.code, "exactly one of --table NAME and --query" in wrong.told) == (2, True)
+
+
+def test_on_a_pipe_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(batch_progress, "console", lambda: Console(file=out))
+    monkeypatch.setattr(batch_progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(call, "language", "de")
+    with batch_progress.predicting(quiet=False) as report:
+        report(50_000, 10_000_000)
+        report(100_000, None)
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("50.000 von 10.000.000 Zeilen, ")
+    assert second.startswith("100.000 Zeilen, ")
+    assert second.endswith(" Zeilen/s")
+
+
+def test_on_a_terminal_progress_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(batch_progress, "console", lambda: Console(file=out, force_terminal=True, width=120))
+    monkeypatch.setattr(call, "language", "en")
+    with batch_progress.predicting(quiet=False) as report:
+        report(50_000, 100_000)
+        report(100_000, 100_000)
+    assert "Predicting" in out.getvalue()
+    assert "100,000 of 100,000 rows" in out.getvalue()
