@@ -35,9 +35,9 @@ ROOT = HERE.parent
 ROWS = 20_000
 TITLE = """# The service beside others
 
-Written by `make bench-serving` ({date}): one row of 30 numbers, gradient boosting with 100 trees, `wrk` on the same two cores; medians of {rounds} rounds of {seconds} s, the servers
-in turn. `leitstand` validates against the contract, flags what is outside training and has every answer on disk before it leaves; the others do none of that. `echo` is a
-bare ASGI application that sends the body back. MB: PSS of all processes of the server.
+Written by `make bench-serving` ({date}): one row of 30 numbers, gradient boosting with 100 trees, `wrk` on the same two cores; medians of {rounds}
+rounds of {seconds} s, the servers in turn. `leitstand` validates against the contract, flags what is outside training and has every answer on disk
+before it leaves; the others do none of that. `echo` is a bare ASGI application that sends the body back. MB: PSS of all processes of the server.
 
 """
 

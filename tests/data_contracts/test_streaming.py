@@ -251,7 +251,7 @@ def test_a_job_is_stopped_as_soon_as_it_is_hopeless(tmp_path: Path) -> None:
     contract = KEYED.model_copy(update={"max_quarantine_share": 0.2})
     checker, _ = checked(frame.iloc[:50], tmp_path, 50, contract)
     checker.judge(200)
-    with pytest.raises(ContractBroken, match="30 of 50 rows break .*, more than the 20%"):
+    with pytest.raises(ContractBroken, match=r"30 of 50 rows break .*, more than the 20%"):
         checker.judge(100)
 
 

@@ -188,7 +188,9 @@ def test_a_body_over_the_limit_is_refused(http: httpx.Client) -> None:
 
 
 def test_an_endless_body_is_cut_off(http: httpx.Client) -> None:
-    head = b"POST /line/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
+    head = (
+        b"POST /line/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
+    )
     with socket.create_connection((http.base_url.host, http.base_url.port), timeout=30) as raw:
         raw.sendall(head + b" " * 500_000)
         assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
