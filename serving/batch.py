@@ -22,7 +22,7 @@ from infra.prediction_log import PredictionLog
 from infra.pseudonyms import pseudonymiser
 from infra.releases import Release
 from infra.settings import Settings
-from leitstand.errors import ContractBroken, StateError
+from leitstand.errors import ContractBroken, SourceError, StateError
 from leitstand.model import TrainedModel
 from leitstand.project import Project
 from leitstand.spec import Source
@@ -76,7 +76,7 @@ class Batch:
 
     Parameters
     ----------
-    model : its estimator may be compiled
+    model : the release's; its estimator may be compiled
     log : None for ``all`` up to 100,000 rows and ``ids`` beyond
     """
 
@@ -111,11 +111,11 @@ def predict_batch(
     ContractBroken
         If the contract stops the run, also early when too many rows are bad already. No output appears then.
     DataError
-        If the rows cannot be read, or are not in time order where features look back.
+        If the rows cannot be used, or are not in time order where features look back.
     Busy
         If the same output is being made by another process.
-    StateError, OSError
-        If log, state folder, database or disk fail. What is finished stays for the next call.
+    SourceError, StateError, OSError
+        If a database, log, state folder or disk fail. What is finished stays for the next call.
     """
     started = time.perf_counter()
     batch.target.check()
@@ -123,19 +123,20 @@ def predict_batch(
     key = hashlib.sha256(f"{batch.target.database}\0{batch.target.shown}".encode()).hexdigest()[:16]
     with hold(settings, f"batch-{key}", wait_seconds=0, busy="batch.busy", output=batch.target.shown):
         job = BatchJob(running / key, _order(batch))
+        run = _Run(batch, settings, job, report)
         try:
-            run = _Run(batch, settings, job, report)
-            try:
-                mode = run.answer_all()
-            except Changed:
-                job.begin(("input",))
-                mode = run.answer_all()
-            return run.deliver(mode, log, started)
-        except (KeyboardInterrupt, StateError, OSError):
+            mode = run.answer_all()
+        except BaseException as error:
+            if not _passes(error, batch.source):
+                job.remove()
             raise
-        except BaseException:
-            job.remove()
-            raise
+        return run.deliver(mode, log, started)  # what fails from here on can be done again without predicting again
+
+
+def _passes(error: BaseException, source: Source) -> bool:
+    """Return whether the same call may succeed later, so that what is finished should stay."""
+    lost = isinstance(error, SourceError) and source.database is not None
+    return lost or isinstance(error, KeyboardInterrupt | StateError | OSError)
 
 
 def _order(batch: Batch) -> dict[str, Any]:
@@ -162,6 +163,13 @@ class _Run:
 
     def answer_all(self) -> LogMode:
         """Check and answer every chunk that is not finished, and return what is to be logged."""
+        try:
+            return self._answer_rest()
+        except Changed:
+            self._job.begin(("input",))
+            return self._answer_rest()
+
+    def _answer_rest(self) -> LogMode:
         stream = open_input(self._project, self._batch.source, self._batch.chunk_rows)
         others = [name for name in self._project.contract.names if name not in self._contract.names]
         self._left_out = compare_columns(stream.names, self._contract, others)
@@ -177,6 +185,8 @@ class _Run:
             )
             try:
                 self._work_off(stream, checker)
+                if not checker.tally.rows:
+                    raise SourceError("batch.no_rows", what=self._batch.source.table or self._batch.source.query)
                 checker.judge(None)
             except ContractBroken:
                 self._publish_bad()  # for whoever has to mend the export

@@ -409,6 +409,27 @@ def test_a_table_written_before_the_kill_is_not_written_twice(desk: Desk) -> Non
     engine.dispose()
 
 
+def test_a_database_that_is_away_at_the_end_costs_no_answers(desk: Desk) -> None:
+    path = desk.table(desk.stage.frames["cells"])
+    url = database(desk, desk.stage.frames["line"])
+    plant, away = desk.folder / "plant.db", desk.folder / "away.db"
+
+    def leave(done: int, total: int | None) -> None:
+        if plant.exists():
+            plant.rename(away)
+
+    with pytest.raises(SourceError, match=r"plant\.db does not exist"):
+        desk.predict("cells", path, url, output_table="answers", report=leave)
+    away.rename(plant)
+    assert desk.predict("cells", path, url, output_table="answers").resumed_rows == len(desk.stage.frames["cells"])
+
+
+def test_an_empty_table_is_named(desk: Desk) -> None:
+    url = database(desk, desk.stage.frames["cells"].head(0))
+    with pytest.raises(SourceError, match="no rows to predict in line"):
+        desk.predict("cells", url, table="line")
+
+
 @pytest.mark.parametrize(
     ("data", "output", "given", "error", "message"),
     [
