@@ -56,9 +56,7 @@ def draws(statistics: Mapping[str, Statistic], rows: int, blocks: bool = False) 
     ----------
     blocks : whether the rows are in time order and depend on their neighbours
     """
-    batches = [
-        {name: statistic(drawn) for name, statistic in statistics.items()} for drawn in weights(rows, blocks)
-    ]
+    batches = [{name: statistic(drawn) for name, statistic in statistics.items()} for drawn in weights(rows, blocks)]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in statistics}
 
 
