@@ -4,8 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from infra.releases import HOLDOUT_FILE, REFERENCE_FILE, Releases
 from infra.settings import Settings
 
@@ -14,7 +12,8 @@ def copied(stage: Any, folder: Path) -> Settings:
     """Return the settings of a copy of the stage, with nothing in its log and rows to explain answers with."""
     kept_out = shutil.ignore_patterns("predictions.db*", "keys.db*", "logs", "bentoml")
     shutil.copytree(stage.settings.root, folder / "home", ignore=kept_out)
-    settings = Settings(home=folder / "home", workspace=stage.settings.workspace)
+    shutil.copytree(stage.settings.workspace, folder / "workspace")
+    settings = Settings(home=folder / "home", workspace=folder / "workspace")
     releases = Releases(settings)
     for name, version in stage.versions.items():
         release, frame = releases.folder(name, version.version), stage.frames[name]
@@ -31,8 +30,3 @@ def row(stage: Any, name: str, place: int = 0) -> dict[str, Any]:
     from serving.client import as_rows
 
     return as_rows(stage.frames[name].iloc[[place]], stage.projects[name].input_contract)[0]
-
-
-def acknowledged(stage_log: Any, project: str) -> pd.Index:
-    """Return the ids that the log holds of a project."""
-    return pd.Index(stage_log.read(project)["id"])

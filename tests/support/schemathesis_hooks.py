@@ -23,4 +23,6 @@ def every_refusal_is_a_problem_document(ctx: Any, response: Any, case: Any) -> N
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    if case.media_type == "multipart/form-data" and failure.title == "Schema-violating request accepted":
+        return False  # its encoder loses what made the body wrong: a column it renamed goes out under its true name
     return response.status_code != 422 or PROJECT_REFUSES not in response.text
