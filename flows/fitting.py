@@ -17,7 +17,7 @@ from leitstand.spec import ProjectSpec
 IN_THE_TARGETS_UNIT = ("mae", "rmse")
 FIGURES_IN_THAT_UNIT = (
     ("gates", ("minimum_improvement", "champion_tolerance", "slice_floor")),
-    ("benefit", ("errors_today", "expected_error", "cost_per_error_eur")),
+    ("benefit", ("errors_today", "expected_error", "cost_per_error_eur", "ranges")),
 )
 MOST_NAMED = 30
 

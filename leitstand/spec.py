@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from leitstand.assumptions import Benefit
 from leitstand.contract import Bilingual, Frozen
 from leitstand.errors import ProjectError
 
@@ -176,32 +177,6 @@ class Gates(Frozen):
     slice_floor: float | None = Field(default=None, gt=0)
 
 
-class Benefit(Frozen):
-    """The value formula's assumptions.
-
-    Parameters
-    ----------
-    cases_per_year : predictions or decisions a year
-    cost_per_error_eur : what one wrong decision costs: one figure, or for two classes ``missed`` and ``false_alarm``
-    errors_today : share of wrong decisions today, 0 to 1 (for regression: mean absolute error in the target's unit)
-    minutes_per_case_today, minutes_per_case_then : handling time
-    hourly_rate_eur : of that time
-    investment_eur, running_cost_eur_per_year : of the project
-    expected_error : share of wrong decisions that the business case promises
-    """
-
-    cases_per_year: float = Field(gt=0)
-    cost_per_error_eur: float = Field(default=0, ge=0)
-    errors_today: float = Field(default=0, ge=0)
-    expected_error: float = Field(default=0, ge=0)
-    minutes_per_case_today: float = Field(default=0, ge=0)
-    minutes_per_case_then: float = Field(default=0, ge=0)
-    hourly_rate_eur: float = Field(default=0, ge=0)
-    investment_eur: float = Field(default=0, ge=0)
-    running_cost_eur_per_year: float = Field(default=0, ge=0)
-    max_payback_months: float = Field(default=24, gt=0)
-
-
 class Sourcing(Frozen):
     """Make, buy or cooperate, and why."""
 
@@ -303,6 +278,8 @@ class ProjectSpec(Frozen):
             raise ValueError("split.strategy 'group' needs data.group")
         if self.task == "anomaly" and self.data.normal is None:
             raise ValueError("task 'anomaly' needs data.normal: the target's value that means normal")
+        if self.task == "regression" and self.benefit is not None and self.benefit.tells_kinds_apart:
+            raise ValueError("benefit: a number is neither missed nor a false alarm; give one figure where task is 'regression'")
         return self
 
     @property
