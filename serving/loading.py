@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Event, Thread
 
 from data_contracts.odcs import find_contract, read_contract
-from infra.packaged import open_releases
+from infra.packaged import open_releases, packaged
 from infra.pseudonyms import pseudonymiser
 from infra.releases import COMPILED_FOLDER, Release, Releases
 from infra.settings import Settings
@@ -36,7 +36,8 @@ class Champions:
     """
 
     def __init__(self, names: Sequence[str] | None, settings: Settings, compiling: bool = True) -> None:
-        self._names, self._settings, self._compiling = names, settings, compiling
+        self._names, self._settings = names, settings
+        self._compiling = compiling and packaged() is None  # a package is not written to, and has no compiler
         self._releases = open_releases(settings)
         self._stopped = Event()
         self._seen = self._wanted()

@@ -54,6 +54,8 @@ def _tell(made: "Package", with_explain: bool) -> None:
         say("package.holds", project=name, version=one.release.version, compiled=compiled)
         if name in made.with_rows:
             say("package.rows_in", project=name)
+        elif with_explain and not one.personal:
+            say("package.rows_none", project=name)
         elif with_explain:
             say("package.rows_personal", project=name, columns=", ".join(one.personal))
     if not with_explain:

@@ -68,7 +68,7 @@ def package(
     ----------
     output : folder or ``.bento`` file; where left out the Bento stays in the store of the state folder
     containerfile : whether the Dockerfile also lies at the top under the name that podman looks for
-    explain : whether shap goes along, and, where the contract knows no personal data, the rows that explanations compare with
+    explain : whether what explanations need goes along: shap, and the rows they compare with where the contract knows no personal data
     overwrite : whether a package at ``output`` is replaced
 
     Raises
@@ -94,9 +94,9 @@ def package(
         champions = tuple(champion(name, settings, releases) for name in dict.fromkeys(names))
     finally:
         releases.close()
-    with_rows = tuple(one.project.name for one in champions if explain and not one.personal)
+    with_rows = tuple(one.project.name for one in champions if explain and one.has_rows and not one.personal)
     own = sources([one.model_py for one in champions if one.model_py is not None])
-    required = pins(own.imports, explaining=explain, reading=bool(with_rows))
+    required = pins(own.imports, explaining=bool(with_rows))
     try:
         with tempfile.TemporaryDirectory(prefix="leitstand-package-") as scratch:
             staged = Path(scratch)  # not in the state folder: BentoML reads no file on whose path a name begins with a dot
@@ -110,7 +110,7 @@ def package(
                 path = bento if output is None else export(bento, tag, output, settings, overwrite=overwrite)
         size = path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     except OSError as error:
-        raise disk_error(output or settings.root, error) from error
+        raise disk_error(error.filename or output or settings.root, error) from error
     return Package(tag, path, size, champions, required, is_hashed(required), with_rows)
 
 

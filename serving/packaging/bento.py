@@ -10,10 +10,10 @@ from pathlib import Path
 
 from infra.settings import Settings, calm_tools, child_environment
 from leitstand.errors import ServiceError, StateError, UsageError
+from serving.packaging.copying import copy_folder
 
 ARCHIVE = ".bento"
 BUILD_SECONDS = 600.0
-FOLDER_MODE = 0o755  # BentoML makes its folders for their owner only; a package is made to be handed on
 DOCKERFILE, CONTAINERFILE = Path("env/docker/Dockerfile"), "Containerfile"
 
 
@@ -48,8 +48,7 @@ def export(bento: Path, tag: str, output: Path, settings: Settings, *, overwrite
         if output.suffix == ARCHIVE:
             _bentoml(["export", tag, str(fresh)], Path(scratch), settings)
         else:
-            shutil.copytree(bento, fresh)
-            fresh.chmod(FOLDER_MODE)
+            copy_folder(bento, fresh)
         if output.is_dir():
             output.rename(Path(scratch) / "old")
         fresh.rename(output)

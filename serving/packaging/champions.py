@@ -15,6 +15,7 @@ from leitstand.project import Project
 from serving.compilation import Compilation
 from serving.compiled import read_compilation
 from serving.loading import compile_release, fetch_release, served_project
+from serving.packaging.copying import copy_folder
 from serving.released import ReleasedModel
 
 PROJECT_FILES = ("project.yaml", "model.py")
@@ -49,6 +50,11 @@ class Champion:
         """Columns whose values are personal data, or are kept as pseudonyms only: rows with them stay at home."""
         columns = self.project.contract.columns
         return tuple(column.name for column in columns if column.personal_data != "none" or column.is_pseudonymised)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the release holds rows to compare with."""
+        return any((self.folder / file).is_file() for file in ROWS)
 
 
 def champion(name: str, settings: Settings, releases: Releases) -> Champion:
@@ -93,7 +99,7 @@ def copy_champion(one: Champion, package: Path, *, rows: bool) -> None:
     _copy([one.folder / RELEASE_FILE, *(one.folder / file for file in ROWS if rows)], target)
     for folder in (MODEL_FOLDER, COMPILED_FOLDER):
         if (one.folder / folder).is_dir():
-            shutil.copytree(one.folder / folder, target / folder)
+            copy_folder(one.folder / folder, target / folder)
 
 
 def write_champions(champions: Sequence[Champion], package: Path) -> None:

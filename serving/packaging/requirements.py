@@ -42,14 +42,13 @@ class Pin:
         return f"{self.name}=={self.version}"
 
 
-def pins(imports: Mapping[str, Path], *, explaining: bool, reading: bool, lock: Path = LOCK) -> tuple[Pin, ...]:
+def pins(imports: Mapping[str, Path], *, explaining: bool, lock: Path = LOCK) -> tuple[Pin, ...]:
     """Return the requirements, by name.
 
     Parameters
     ----------
     imports : outermost name of every library, with a file that imports it
-    explaining : whether shap is among them
-    reading : whether Parquet files are read
+    explaining : whether shap is among them, and what reads the rows it compares with
 
     Raises
     ------
@@ -63,7 +62,7 @@ def pins(imports: Mapping[str, Path], *, explaining: bool, reading: bool, lock: 
             raise ProjectError("package.import_unknown", module=name, path=file)
         if explaining or name != EXPLAINER:
             roots |= {canonicalize_name(library): file for library in known[name]}
-    others = [*UNSEEN, *([READER] if reading else []), *([EXPLAINER] if explaining else [])]
+    others = [*UNSEEN, *((EXPLAINER, READER) if explaining else ())]
     found = _with_all_they_need([*roots, *(name for name in others if _is_installed(name))])
     for tool in TOOLS:
         if tool in found:
