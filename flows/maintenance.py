@@ -1,6 +1,7 @@
 """The loop after the introduction, in its first form: monitor, decide, and act where the company allows it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from flows.introduction import promote
 from flows.practice_check import Pilot, practice_check
@@ -44,7 +45,15 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
         found = watch(desk, html)
         decision = decide(desk.project.spec, signals(desk, found))
         pilot, acted = (None, "none") if dry_run else act(desk, decision, who)
+        if not dry_run:
+            forget(desk)
         return Maintained(found, decision, pilot, require_champion(desk).version, acted)
+
+
+def forget(desk: Desk) -> int:
+    """Delete the predictions that project.yaml lets nobody keep any longer; return how many."""
+    days = desk.project.spec.serving.log_days
+    return 0 if days is None else desk.log.prune(desk.project.name, datetime.now(UTC) - timedelta(days=days))
 
 
 def act(desk: Desk, decision: Decision, who: str) -> tuple[Pilot | None, str]:

@@ -7,6 +7,7 @@ import re
 import signal
 import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ import pytest
 from workshop import Workshop, parts
 
 from data_contracts.odcs import read_contract
-from infra.prediction_log import PredictionLog
+from infra.prediction_log import LoggedPrediction, PredictionLog
 from infra.settings import load_settings
 from infra.tracking import Tracker
 
@@ -139,6 +140,23 @@ def test_maintain_rolls_back_on_decay_where_the_policy_says_so(own_parts: Worksh
     told = own_parts.done("maintain", "parts", "--json").document
     assert (told["decision"]["action"], told["acted"], told["champion"]) == ("rollback", "rolled_back", 1)
     assert own_parts.state("parts")["history"] == [("promote", 1), ("promote", 2), ("rollback", 1)]
+
+
+def test_maintain_forgets_what_may_be_kept_no_longer(own_parts: Workshop) -> None:
+    own_parts.edit("parts", serving={"log_days": 30})
+    log = PredictionLog(load_settings(home=own_parts.home).database("predictions"))
+    old = datetime.now(UTC) - timedelta(days=31)
+    log.write(
+        "parts",
+        1,
+        [LoggedPrediction(inputs={"a": 1.0}, prediction=1.0, time=old), LoggedPrediction(inputs={"a": 1.0}, prediction=1.0)],
+    )
+    before = log.count("parts")
+    own_parts.done("maintain", "parts", "--dry-run")
+    assert log.count("parts") == before
+    own_parts.done("maintain", "parts")
+    assert log.count("parts") == before - 1
+    log.close()
 
 
 def test_maintain_leaves_alone_what_is_well(own_parts: Workshop) -> None:
