@@ -33,17 +33,20 @@ def draw_radar(profile: Profile, form: Questionnaire, path: Path, language: Lang
         above = form.strategy(profile.next)
         label = text("readiness.picture_bar", language, strategy=above.title.in_language(language))
         axes.plot(ring, [above.every_dimension] * len(ring), color=GREY, linestyle="--", label=label)
-    named = zip(form.dimensions, scores, strict=True)
-    axes.set_xticks(angles, [f"{dimension.title.in_language(language)}\n{shown(score, language)}" for dimension, score in named])
-    axes.tick_params(axis="x", pad=16)
+    axes.set_xticks(angles, [])
+    for angle, score, dimension in zip(angles, scores, form.dimensions, strict=True):
+        title = f"{dimension.title.in_language(language)}\n{shown(score, language)}"
+        across, up = round(math.sin(angle), 3), round(math.cos(angle), 3)
+        side = "left" if across > 0 else "right" if across < 0 else "center"
+        axes.text(angle, 106, title, ha=side, va="bottom" if up > 0 else "top" if up < 0 else "center")
     axes.set_theta_offset(math.pi / 2)
     axes.set_theta_direction(-1)
     axes.set_ylim(0, 100)
     axes.set_yticks([25, 50, 75, 100])
     axes.tick_params(axis="y", labelsize=8, labelcolor=GREY)
     strategy = form.strategy(profile.strategy).title.in_language(language)
-    axes.set_title(text("readiness.picture_title", language, total=shown(profile.total, language), strategy=strategy), pad=24)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
+    axes.set_title(text("readiness.picture_title", language, total=shown(profile.total, language), strategy=strategy), pad=56)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.new")
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "leitstand"}):

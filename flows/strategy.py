@@ -1,15 +1,19 @@
 """M3, strategy: make, buy or cooperate, and who answers for it?"""
 
 from time import perf_counter
+from typing import Any
 
 from flows.stage import stage
 from flows.workspace import Desk
 from leitstand.milestones import Milestone, milestone
+from leitstand.sourcing import check_answers, decide, decision_path, next_question
+from leitstand.spec import Sourcing
+from leitstand.texts import Language
 
 
 @stage("strategy")
 def strategy(desk: Desk) -> Milestone:
-    """M3: show the decision that project.yaml records, or say that it is missing."""
+    """M3: show the decision that project.yaml records and where the decision path leads, or say that the decision is missing."""
     started = perf_counter()
     desk.report("M3", "sourcing")
     sourcing, owner = desk.project.spec.sourcing, desk.project.spec.owner
@@ -21,5 +25,30 @@ def strategy(desk: Desk) -> Milestone:
         "reason_de": sourcing.reason.de,
         "reason_en": sourcing.reason.en,
         "owner": owner.name,
+        **where_the_path_leads(sourcing, desk.settings.language),
     }
     return milestone("M3", "passed", perf_counter() - started, evidence)
+
+
+def where_the_path_leads(sourcing: Sourcing, language: Language = "en") -> dict[str, Any]:
+    """Return what the answers to the decision path say beside the decision that a person took; nothing where there are none.
+
+    Raises
+    ------
+    ProjectError
+        If an answer belongs to no question of the path, or is none of its answers.
+    """
+    if not sourcing.answers:
+        return {}
+    path = decision_path()
+    check_answers(path, sourcing.answers, language)
+    unanswered = next_question(path, sourcing.answers)
+    if unanswered is not None:
+        return {"path_unanswered": unanswered}
+    found = decide(path, sourcing.answers)
+    return {
+        "path_result": found.result,
+        "path_agrees": found.result == sourcing.decision,
+        "path_reasons_de": found.reasons("de"),
+        "path_reasons_en": found.reasons("en"),
+    }

@@ -6,16 +6,17 @@ expected and what was found.
 
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from leitstand.assumptions import Benefit
 from leitstand.contract import Bilingual, Frozen
 from leitstand.errors import ProjectError
 
 TaskName = Literal["classification", "regression", "anomaly"]
+YesNo = Annotated[str, BeforeValidator(lambda value: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value)]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -178,11 +179,17 @@ class Gates(Frozen):
 
 
 class Sourcing(Frozen):
-    """Make, buy or cooperate, and why."""
+    """Make, buy or cooperate, and why.
+
+    Parameters
+    ----------
+    answers : to the questions of the decision path (``leitstand/sourcing.yaml``), by the names there
+    """
 
     decision: Literal["make", "buy", "cooperate"]
     strategy: Literal["activating", "pragmatic", "adaptive", "consolidating"]
     reason: Bilingual
+    answers: dict[str, YesNo] = Field(default_factory=dict)
 
 
 class Serving(Frozen):
