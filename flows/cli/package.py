@@ -60,7 +60,7 @@ def _tell(made: "Package", with_explain: bool) -> None:
             say("package.rows_personal", project=name, columns=", ".join(one.personal))
     if not with_explain:
         say("package.rows_out")
-    say("package.next_archive" if made.path.is_file() else "package.next", path=made.path, tag=made.tag)
+    say("package.next_archive" if made.path.is_file() else "package.next", path=made.path)
 
 
 def _document(made: "Package") -> dict[str, Any]:
