@@ -1,11 +1,15 @@
 """M3, strategy: make, buy or cooperate, and who answers for it?"""
 
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from flows.stage import stage
 from flows.workspace import Desk
+from leitstand.errors import LeitstandError
 from leitstand.milestones import Milestone, milestone
+from leitstand.questionnaire import FILE, read_answers, require_all
+from leitstand.readiness import profile
 from leitstand.sourcing import check_answers, decide, decision_path, next_question
 from leitstand.spec import Sourcing
 from leitstand.texts import Language
@@ -26,6 +30,7 @@ def strategy(desk: Desk) -> Milestone:
         "reason_en": sourcing.reason.en,
         "owner": owner.name,
         **where_the_path_leads(sourcing, desk.settings.language),
+        **how_ready(desk.settings.workspace / FILE, sourcing, desk.settings.language),
     }
     return milestone("M3", "passed", perf_counter() - started, evidence)
 
@@ -51,4 +56,24 @@ def where_the_path_leads(sourcing: Sourcing, language: Language = "en") -> dict[
         "path_agrees": found.result == sourcing.decision,
         "path_reasons_de": found.reasons("de"),
         "path_reasons_en": found.reasons("en"),
+    }
+
+
+def how_ready(path: Path, sourcing: Sourcing, language: Language = "en") -> dict[str, Any]:
+    """Return the company's readiness beside the strategy of the project; nothing where nobody has answered the questionnaire.
+
+    A file that is broken or has gaps is told and stops nothing: the questionnaire is the company's, the run is the project's.
+    """
+    if not path.exists():
+        return {}
+    try:
+        answers = read_answers(path, language=language)
+        require_all(answers, path, language=language)
+    except LeitstandError as error:
+        return {"readiness_problem": error.render(language)}
+    found = profile(answers)
+    return {
+        "readiness_total": found.total,
+        "readiness_strategy": found.strategy,
+        "readiness_agrees": found.strategy == sourcing.strategy,
     }

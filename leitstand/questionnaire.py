@@ -61,11 +61,20 @@ class Strategy(Frozen):
     steps: tuple[Bilingual, ...] = Field(min_length=1)
 
 
+class Contradiction(Frozen):
+    """Answers that hardly go together: all of ``at_least`` reached, and none of ``at_most`` passed."""
+
+    at_least: dict[str, int]
+    at_most: dict[str, int]
+    reason: Bilingual
+
+
 class Questionnaire(Frozen):
-    """All dimensions, and the strategies from the lowest to the highest."""
+    """All dimensions, the strategies from the lowest to the highest, and which answers contradict each other."""
 
     dimensions: tuple[Dimension, ...] = Field(min_length=1)
     strategies: tuple[Strategy, ...] = Field(min_length=1)
+    contradictions: tuple[Contradiction, ...] = ()
 
     @property
     def questions(self) -> dict[str, Question]:
@@ -81,9 +90,10 @@ class Questionnaire(Frozen):
         asked = [question.id for dimension in self.dimensions for question in dimension.questions]
         if len(set(asked)) != len(asked):
             raise ValueError("a question's id stands twice")
-        strange = {name for strategy in self.strategies for name in strategy.answers} - set(asked)
-        if strange:
-            raise ValueError(f"a strategy names questions that there are not: {sorted(strange)}")
+        named = {name for strategy in self.strategies for name in strategy.answers}
+        named |= {name for one in self.contradictions for name in (*one.at_least, *one.at_most)}
+        if named - set(asked):
+            raise ValueError(f"a strategy or contradiction names questions that there are not: {sorted(named - set(asked))}")
         lowest = self.strategies[0]
         if lowest.total or lowest.every_dimension or lowest.answers:
             raise ValueError("the lowest strategy has no bars: some strategy has to fit everyone")

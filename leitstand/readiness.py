@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from leitstand.questionnaire import TOP, Answers, Dimension, Questionnaire, Strategy, StrategyName, questionnaire
+from leitstand.questionnaire import TOP, Answers, Contradiction, Dimension, Questionnaire, Strategy, StrategyName, questionnaire
 
 
 class Lift(BaseModel):
@@ -44,6 +44,7 @@ class Profile(BaseModel):
     next : the strategy above; None at the top
     lifts : every question's next level: first what changes the strategy, then what brings most points
     way : the fewest levels to gain that lead to ``next``; empty at the top
+    contradictions : answers that hardly go together; they count all the same
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +56,7 @@ class Profile(BaseModel):
     answers: dict[str, int]
     lifts: tuple[Lift, ...]
     way: tuple[Step, ...]
+    contradictions: tuple[Contradiction, ...]
 
 
 def profile(answers: Answers, form: Questionnaire | None = None) -> Profile:
@@ -72,6 +74,7 @@ def profile(answers: Answers, form: Questionnaire | None = None) -> Profile:
         answers={name: answers[name] for name in form.questions},
         lifts=_lifts(answers, form),
         way=_way(answers, form.strategy(above[0]), form) if above else (),
+        contradictions=tuple(one for one in form.contradictions if _contradicts(one, answers)),
     )
 
 
@@ -106,6 +109,11 @@ def _cleared(strategy: Strategy, answers: Answers, form: Questionnaire) -> bool:
 
 def _reaches(score: float, bar: float) -> bool:
     return round(score, 1) >= bar  # as it is shown: "50.0" reaches 50
+
+
+def _contradicts(one: Contradiction, answers: Answers) -> bool:
+    high = all(answers[name] >= level for name, level in one.at_least.items())
+    return high and all(answers[name] <= level for name, level in one.at_most.items())
 
 
 def _lifts(answers: Answers, form: Questionnaire) -> tuple[Lift, ...]:

@@ -110,6 +110,9 @@ def _show(found: "Profile", form: "Questionnaire") -> None:
     strategy = form.strategy(found.strategy)
     named = {"strategy": strategy.title.in_language(language), "company": strategy.company.in_language(language)}
     say("readiness.total", total=shown(found.total, language), **named)
+    for one in found.contradictions:
+        names = ", ".join(f"{name} {found.answers[name]}" for name in (*one.at_least, *one.at_most))
+        say("readiness.contradiction", answers=names, reason=one.reason.in_language(language))
     rows = [
         (one.title.in_language(language), found.dimensions[one.id], one.weight, one.reason.in_language(language))
         for one in form.dimensions

@@ -58,6 +58,7 @@ def test_no_text_of_the_questionnaire_is_empty_or_stands_in_one_language_for_bot
     questions = FORM.questions.values()
     texts = [text for one in questions for text in (one.ask, one.reason, *one.levels)]
     texts += [text for one in FORM.dimensions for text in (one.title, one.reason)]
+    texts += [one.reason for one in FORM.contradictions]
     texts += [text for one in FORM.strategies for text in (one.title, one.company, one.reason, *one.steps)]
     assert all(text.de.strip() and text.en.strip() and text.de != text.en for text in texts)
 
@@ -75,6 +76,14 @@ def test_even_answers_score_their_level_and_lead_to_its_strategy(level: int, str
     assert found.total == 25 * level
     assert set(found.dimensions.values()) == {25.0 * level}
     assert found.strategy == strategy
+
+
+def test_answers_that_hardly_go_together_are_told() -> None:
+    assert all(profile(all_at(level)).contradictions == () for level in range(TOP + 1))
+    (found,) = profile(all_at(3) | {"model_operation": 1}).contradictions
+    assert found.at_least == {"ai_use": 3}
+    assert profile(all_at(3) | {"model_operation": 2}).contradictions == ()
+    assert len(profile(all_at(4) | {"data_access": 0}).contradictions) == 2
 
 
 def test_scores_are_the_weighted_means_that_the_file_promises() -> None:

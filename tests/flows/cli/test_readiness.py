@@ -116,6 +116,14 @@ def test_missing_and_illegal_answers_are_named_without_a_traceback(workshop: Wor
     assert "17 of 18 questions have no answer yet" in workshop("roadmap", "readiness").told
 
 
+def test_contradicting_answers_are_told_and_count_all_the_same(workshop: Workshop) -> None:
+    path = fill(workshop, level=3)
+    path.write_text(path.read_text().replace("model_operation: 3", "model_operation: 0"), encoding="utf-8")
+    told = workshop.done("roadmap", "readiness", "--language", "de").told
+    assert "Diese Antworten passen kaum zusammen (ai_use 3, model_operation 0): KI soll im Einsatz sein" in told
+    assert "Strategie: Adaptiv" in told
+
+
 def test_a_key_that_stands_twice_is_an_error_before_anything_is_written(workshop: Workshop, typing) -> None:
     path = workshop.work / "readiness.yaml"
     path.write_text("answers:\n  goals: 1\n  goals: 2\n", encoding="utf-8")
