@@ -10,7 +10,7 @@ CODE := leitstand projects data_contracts infra serving monitoring flows tests b
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock bench bench-serving clean
+.PHONY: help setup demo test check lock bench bench-packages bench-serving clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lock: ## renew requirements.lock from pyproject.toml (UPGRADE=1 takes the newest
 
 bench: setup ## measure speed and memory, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-packages: setup ## serve a package of each project from an environment of its own, report size and start
+	$(BIN)/python -m benchmarks.packages
 
 bench-serving: setup ## measure the service beside others (needs wrk), write benchmarks/SERVING.md
 	$(BIN)/python -m benchmarks.serving
