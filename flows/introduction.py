@@ -78,6 +78,7 @@ def promote(desk: Desk, pilot: Pilot, who: str, why: str = "passed every gate") 
         "data_version": pilot.accepted.snapshot.version,
         "run_id": pilot.version.run_id,
         "gates": [gate.name for gate in judgement.gates],
+        "measured": pilot.benefit.model_dump(include={"error", "missed", "false_alarm"}) if pilot.benefit else None,
     }
     desk.registry.promote(desk.project.name, pilot.version.version, who=who, why=why, evidence=evidence)
 

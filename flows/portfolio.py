@@ -1,0 +1,106 @@
+"""What the portfolio is made from: the projects with the evidence there is of each, and the ideas in ``ideas.yaml``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from infra.history import History, Promotion
+from infra.settings import Settings
+from infra.snapshot_notes import SnapshotNotes
+from leitstand.assumptions import Errors, ErrorsPerKind
+from leitstand.errors import LeitstandError, ProjectError
+from leitstand.folders import find_projects
+from leitstand.portfolio import Candidate, Evidence, Idea, Place, rank
+from leitstand.spec import describe, load_spec, read_yaml
+
+IDEAS = "ideas.yaml"
+
+
+def portfolio(settings: Settings) -> tuple[Place, ...]:
+    """Return all projects and ideas in the order of the portfolio; what cannot be read has its problem instead of figures.
+
+    Raises
+    ------
+    StateError
+        If the database with the evidence cannot be read.
+    """
+    projects = tuple(_projects(settings))
+    return rank((*projects, *_ideas(settings.workspace / IDEAS, {one.name for one in projects})))
+
+
+def evidence(project: str, settings: Settings) -> Evidence:
+    """Return what there is of a project today."""
+    notes = SnapshotNotes(settings.database("history"))
+    try:
+        deliveries = notes.read(project)
+    finally:
+        notes.close()
+    _, rows, _, provenance = deliveries[-1] if deliveries else ("", 0, None, {})
+    promotion = reigning(project, settings)
+    return Evidence(
+        data_rows=rows,
+        synthetic=bool(provenance.get("synthetic", False)),
+        gates_passed=len(promotion.evidence.get("gates", ())) if promotion else 0,
+        champion=promotion.to_version if promotion else None,
+    )
+
+
+def measured(project: str, settings: Settings) -> Errors | None:
+    """Return the errors that the model in charge showed on its hold-out; None where no run has put it in charge."""
+    promotion = reigning(project, settings)
+    found = promotion.evidence.get("measured") if promotion else None
+    if not found:
+        return None
+    if found.get("missed") is not None and found.get("false_alarm") is not None:
+        return ErrorsPerKind(missed=found["missed"], false_alarm=found["false_alarm"])
+    return float(found["error"])
+
+
+def reigning(project: str, settings: Settings) -> Promotion | None:
+    """Return the promotion that put the model now in charge there, also where a rollback has brought it back."""
+    history = History(settings.database("history"))
+    try:
+        entries = history.read(project)
+    finally:
+        history.close()
+    promotions = [one for one in entries if one.to_version == entries[-1].to_version and one.kind == "promote"]
+    return promotions[-1] if promotions else None
+
+
+def _projects(settings: Settings) -> Iterator[Candidate]:
+    for name, folder in find_projects(settings.roots).items():
+        try:
+            spec = load_spec(folder / "project.yaml")
+        except LeitstandError as problem:
+            yield Candidate(name, "project", problem=problem)
+        else:
+            yield Candidate(name, "project", spec.title, spec.benefit, evidence(name, settings))
+
+
+def _ideas(path: Path, taken: set[str]) -> Iterator[Candidate]:
+    """Yield the ideas of the file; one that cannot be read does not keep the others out."""
+    if not path.exists():
+        return
+    try:
+        content = read_yaml(path)
+    except LeitstandError as problem:
+        yield Candidate(IDEAS, "idea", problem=problem)
+        return
+    if not isinstance(content, list):
+        yield Candidate(IDEAS, "idea", problem=ProjectError("benefit.ideas_no_list", path=path, found=type(content).__name__))
+        return
+    for number, entry in enumerate(content, start=1):
+        name = str(entry.get("name", number)) if isinstance(entry, dict) else str(number)
+        try:
+            idea = Idea.model_validate(entry)
+        except ValidationError as error:
+            yield Candidate(
+                name, "idea", problem=ProjectError("benefit.idea_invalid", path=path, number=number, problems=describe(error))
+            )
+            continue
+        if name in taken:
+            yield Candidate(name, "idea", problem=ProjectError("benefit.idea_taken", path=path, number=number, name=name))
+            continue
+        taken.add(name)
+        yield Candidate(name, "idea", idea.title, idea.benefit, estimate=idea.feasibility)
