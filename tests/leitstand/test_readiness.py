@@ -97,6 +97,21 @@ def test_a_high_score_without_ai_in_use_is_no_high_strategy() -> None:
     assert profile(all_at(4) | {"ai_use": 3}).strategy == "adaptive"
 
 
+def test_a_score_on_the_bar_clears_it() -> None:
+    on_the_bar = all_at(2) | {"ai_use": 3, "goals": 1, "partners": 1}
+    assert profile(on_the_bar).total == 50
+    assert profile(on_the_bar).strategy == "adaptive"
+    assert profile(on_the_bar | {"partners": 0}).strategy == "pragmatic"
+
+
+def test_a_strategy_stands_on_all_before_it() -> None:
+    form = small_form()
+    easy = form.strategies[1].model_copy(update={"id": "adaptive", "total": 10, "every_dimension": 0, "answers": {}})
+    form = form.model_copy(update={"strategies": (*form.strategies, easy)})
+    assert fitting({"a": 2, "b": 0, "c": 2, "d": 2}, form) == "activating"
+    assert fitting({"a": 4, "b": 1, "c": 4, "d": 4}, form) == "adaptive"
+
+
 def test_one_weak_side_holds_the_strategy_back() -> None:
     people = next(one for one in FORM.dimensions if one.id == "people")
     weak = all_at(4) | {question.id: 0 for question in people.questions}
