@@ -9,6 +9,7 @@ from leitstand.contract import Frozen
 
 KINDS = ("missed", "false_alarm")
 BY_KIND = ("cost_per_error_eur", "errors_today", "expected_error")
+MOST = 1e12  # of any figure: more is a slip of the keyboard, and sums stay exact to the cent below
 VARIED = (
     "cases_per_year",
     *BY_KIND,
@@ -130,6 +131,16 @@ class Benefit(_Figures):
                     f"cost_per_error_eur tells missed and false_alarm apart, so {' and '.join(lumped)} must do so too: "
                     "{missed: …, false_alarm: …}, each a share of all decisions"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _figures_can_be(self) -> Self:
+        bounds = {f"ranges.{key}": one.high for key, one in self.ranges.items()}
+        for key, value in {**self.figures(), **bounds}.items():
+            if value > MOST:
+                raise ValueError(f"{key}: {value:g} is more than any company has ({MOST:g}); check the unit")
+            if "." in key.removeprefix("ranges.") and "error_eur" not in key and value > 1:
+                raise ValueError(f"{key}: {value:g} is a share of all decisions and at most 1")
         return self
 
     @model_validator(mode="after")

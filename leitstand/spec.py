@@ -287,6 +287,10 @@ class ProjectSpec(Frozen):
             raise ValueError("task 'anomaly' needs data.normal: the target's value that means normal")
         if self.task == "regression" and self.benefit is not None and self.benefit.tells_kinds_apart:
             raise ValueError("benefit: a number is neither missed nor a false alarm; give one figure where task is 'regression'")
+        if self.task != "regression" and self.benefit is not None:
+            for key in ("errors_today", "expected_error"):
+                if isinstance(share := getattr(self.benefit, key), float) and share > 1:
+                    raise ValueError(f"benefit.{key}: {share:g} is a share of all decisions and at most 1; 5 % is 0.05")
         return self
 
     @property

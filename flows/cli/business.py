@@ -75,13 +75,11 @@ def _given_error(error: float | None, missed: float | None, false_alarm: float |
     UsageError
         If they contradict each other or cannot be.
     """
-    from math import isfinite
-
-    from leitstand.assumptions import ErrorsPerKind
+    from leitstand.assumptions import MOST, ErrorsPerKind
     from leitstand.errors import UsageError
 
     kinds = [value for value in (missed, false_alarm) if value is not None]
-    if len(kinds) == 1 or (kinds and error is not None) or (error is not None and not (isfinite(error) and error >= 0)):
+    if len(kinds) == 1 or (kinds and error is not None) or (error is not None and not 0 <= error <= MOST):
         raise UsageError("benefit.error_options")
     if missed is None or false_alarm is None:
         return error

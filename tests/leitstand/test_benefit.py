@@ -134,12 +134,23 @@ def test_the_measured_errors_of_two_classes_are_told_apart() -> None:
         ({"cost_per_error_eur": {"missed": 5, "false_alarm": 1}, "errors_today": 0.2}, "so errors_today must do so too"),
         ({"ranges": {"case_per_year": {"low": 1, "high": 2}}}, "no such assumption; expected one of cases_per_year"),
         ({"ranges": {"cases_per_year": {"low": 11, "high": 20}}}, "11 to 20 must hold the figure itself, 10"),
+        ({"investment_eur": 1e300}, r"investment_eur: 1e\+300 is more than any company has"),
+        ({"ranges": {"investment_eur": {"low": 0, "high": 1e300}}}, r"ranges\.investment_eur: 1e\+300 is more"),
+        ({"errors_today": 3.5}, r"benefit\.errors_today: 3\.5 is a share of all decisions and at most 1; 5 % is 0\.05"),
+        (
+            {"errors_today": {"missed": 0.5, "false_alarm": 0}, "ranges": {"errors_today.missed": {"low": 0.1, "high": 2}}},
+            r"ranges\.errors_today\.missed: 2 is a share",
+        ),
         ({"ranges": {"cases_per_year": {"low": 0, "high": 20}}}, "low must be above 0"),
     ],
 )
 def test_assumptions_that_cannot_be_are_refused_by_name(benefit: dict[str, object], told: str) -> None:
     with pytest.raises(ProjectError, match=told):
         spec(benefit={"cases_per_year": 10, **benefit})
+
+
+def test_an_error_in_the_targets_unit_may_be_above_one() -> None:
+    assert spec(task="regression", benefit={"cases_per_year": 10, "errors_today": 350}).benefit is not None
 
 
 def test_a_number_has_no_false_alarms() -> None:

@@ -124,6 +124,7 @@ def test_another_error_may_be_tried_out(firm: Workshop) -> None:
     [
         (["--missed", 0.1], "either as --error, or by kind"),
         (["--error", -1], "either as --error, or by kind"),
+        (["--error", "1e308"], "either as --error, or by kind"),
         (["--error", "nan"], "either as --error, or by kind"),
         (["--missed", 0.8, "--false-alarm", 0.7], "together at most 1; found 0.8 and 0.7"),
     ],
