@@ -18,7 +18,7 @@ def at_terminal() -> bool:
 
 
 def choose(question: str, options: Mapping[str, str], prompt: str, now: str | None = None) -> str | None:
-    """Ask until one of ``options`` is typed, and return it; None where the person stops (q, or the end of the input).
+    """Ask until one of ``options`` is typed, and return it; None where the person stops (q, Ctrl-C, or the end of the input).
 
     Parameters
     ----------
@@ -33,7 +33,11 @@ def choose(question: str, options: Mapping[str, str], prompt: str, now: str | No
     kept = f" ({now})" if now is not None else ""
     while True:
         out.print(f"{escape(prompt)}{kept}: ", end="", highlight=False)
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            out.print()
+            return None
         typed = line.strip()
         if not line or typed == STOP:
             return None

@@ -35,6 +35,8 @@ def readiness(
     from leitstand.questionnaire import FILE, questionnaire, read_answers, require_all
     from leitstand.readiness import profile
 
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise UsageError("readiness.picture_svg", path=picture)
     questions = questionnaire()
     path = settings().workspace / FILE
     if form:

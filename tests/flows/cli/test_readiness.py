@@ -58,6 +58,20 @@ def test_the_end_of_the_input_loses_no_answer(workshop: Workshop, typing) -> Non
     assert stored(workshop)[QUESTIONS[0]] == 4
 
 
+def test_ctrl_c_stops_like_q_and_loses_no_answer(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(io.StringIO):
+        def readline(self, size: int = -1) -> str:
+            line = super().readline(size)
+            if not line:
+                raise KeyboardInterrupt
+            return line
+
+    monkeypatch.setattr("sys.stdin", Interrupted("4\n"))
+    told = workshop("roadmap", "readiness", "--ask")
+    assert (told.code, stored(workshop)[QUESTIONS[0]]) == (0, 4)
+    assert "Questions still open: 17" in told.told
+
+
 def test_asking_again_keeps_what_enter_leaves_and_all_that_people_wrote(workshop: Workshop, typing) -> None:
     path = fill(workshop)
     path.write_text("# ours\n" + path.read_text() + "notes:\n  goals: since spring # by hand\n", encoding="utf-8")
@@ -100,6 +114,13 @@ def test_the_picture_is_one_file_that_names_nothing_outside(workshop: Workshop) 
     first = picture.read_bytes()
     workshop.done("roadmap", "readiness", "--picture", picture, "--json")
     assert picture.read_bytes() == first
+
+
+def test_a_picture_of_another_kind_is_refused_before_anything_is_asked(workshop: Workshop, typing) -> None:
+    refused = typing(3, options=("--picture", "readiness.png"))
+    assert refused.code == 2
+    assert "readiness.png does not end in .svg" in refused.told
+    assert not (workshop.work / "readiness.yaml").exists()
 
 
 def test_missing_and_illegal_answers_are_named_without_a_traceback(workshop: Workshop) -> None:
