@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from data_contracts.chunk_checking import Checked, ChunkChecker, Tally
 from data_contracts.chunks import Chunk, Stream
@@ -127,7 +126,7 @@ def predict_batch(
         try:
             mode = run.answer_all()
         except BaseException as error:
-            if not _passes(error, batch.source):
+            if not (job.state.parts and _passes(error, batch.source)):
                 job.remove()
             raise
         return run.deliver(mode, log, started)  # what fails from here on can be done again without predicting again
@@ -256,7 +255,7 @@ class _Run:
         if names is None or not files:
             return None
         folder = self._settings.folder("quarantine", self._project.name)
-        unfinished = folder / f".{uuid4().hex}.part"
+        unfinished = folder / f".{self._job.folder.name}.part"
         digest = hashlib.sha256()
         try:
             with unfinished.open("wb") as file:

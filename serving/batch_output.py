@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -103,7 +102,9 @@ class Target:
             frames = in_parallel(partial(_frame, job), job.filled(), 1)
             write_frames(self.database, self.table, frames, once=id_column(job.part(job.filled()[0]).column_names))
         elif self.path is not None:
-            unfinished = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
+            unfinished = self.path.with_name(
+                f".{self.path.name}.part"
+            )  # the name does not change: what a killed run left is written over
             try:
                 write = _write_csv if self.path.suffix.lower() == ".csv" else _write_parquet
                 write(unfinished, job)
