@@ -294,8 +294,9 @@ def test_wrong_usage_is_exit_code_two(workshop: Workshop) -> None:
 
 
 def test_a_tampered_model_is_not_loaded(own_parts: Workshop) -> None:
-    (file,) = (own_parts.home / "artifacts").rglob("model.skops")
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    registered, released = (own_parts.home / "artifacts").rglob("model.skops"), (own_parts.home / "releases").rglob("model.skops")
+    for file in (*registered, *released):
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
     answers = own_parts.work / "answers.csv"
     words = ("not the one that was registered", "expected SHA-256", "found", "It was not loaded")
     assert_refused(own_parts("predict", "parts", "--data", own_parts.work / "parts.csv", "--output", answers), 1, *words)

@@ -255,7 +255,7 @@ def test_serve_answers_until_it_is_told_to_stop(own_parts: Workshop, how: signal
     process = own_parts.start("serve", "parts", "--port", "0", "--json")
     assert process.stdout is not None
     announced = ""
-    while not announced.endswith("}\n"):
+    while not announced.endswith("\n}\n"):
         line = process.stdout.readline()
         assert line, process.communicate()
         announced += line
