@@ -45,6 +45,12 @@ bench-packages: setup ## serve a package of each project from an environment of 
 bench-serving: setup ## measure the service beside others (needs wrk), write benchmarks/SERVING.md
 	$(BIN)/python -m benchmarks.serving
 
+fuzz: setup ## send the service 20,000 made-up requests (CASES=1000 for fewer)
+	FUZZ_CASES="$(or $(CASES),20000)" $(BIN)/python -m pytest tests/serving/test_fuzz.py $(ARGS)
+
+soak: setup ## hours of load, overload and killed workers (ARGS='--minutes 5' for less)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
 clean: ## remove .venv and all caches; data and models in .leitstand stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
