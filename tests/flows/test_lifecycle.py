@@ -120,7 +120,9 @@ def test_a_second_run_on_the_same_data_changes_nothing(finished: Finished) -> No
     assert [entry.to_version for entry in registry.history(NAME)] == [finished.approved.document["model"]["version"]]
     data = {version.data_version for version in registry.versions(NAME)}
     assert data == {finished.approved.document["data"]["version"]}
-    assert [version.version for version in registry.versions(NAME)] == [1], "the run that waited had registered this model already"
+    assert [version.version for version in registry.versions(NAME)] == [1], (
+        "the run that waited had registered this model already"
+    )
 
 
 def test_people_read_what_happened_step_by_step(finished: Finished) -> None:
