@@ -1,6 +1,5 @@
 """What the service answers: one form for all task kinds."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -9,10 +8,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from infra.prediction_log import LoggedPrediction, new_id
 from leitstand.contract import Scalar
 from leitstand.prediction import Predictions
-from leitstand.project import Project
 
 FlagName = Literal["outside_training_range", "below_confidence_floor", "fallback_used"]
 
@@ -110,60 +107,6 @@ def outputs(
 def flag_names(flag: Mapping[str, Any]) -> list[str]:
     """Return a flag as the log keeps it: one text per column, or its bare name."""
     return [f"{flag['name']}:{column}" for column in flag["columns"]] or [flag["name"]]
-
-
-def answers(project: Project, frame: pd.DataFrame, predictions: Predictions) -> list[Answer]:
-    """Return one answer per row of ``frame``, each with a new id."""
-    count = len(predictions)
-    nothing: list[Any] = [None] * count
-    lists = {
-        name: nothing if values is None else values.tolist()
-        for name, values in (("score", predictions.score), ("lower", predictions.lower), ("upper", predictions.upper))
-    }
-    value = predictions.value.tolist()
-    advice = project.advise(frame, predictions)
-    names = [str(name) for name in predictions.classes]
-    made = []
-    for i in range(count):
-        chances = (
-            None if predictions.probabilities is None else dict(zip(names, predictions.probabilities[i].tolist(), strict=True))
-        )
-        outside = predictions.outside[i] if predictions.outside else ()
-        follows = advice[i]
-        made.append(
-            Answer(
-                id=new_id(),
-                prediction=plain(value[i]),
-                probabilities=chances,
-                flags=[Flag(name="outside_training_range", columns=list(outside))] if outside else [],
-                advice=None if follows is None else plain(follows),
-                **{name: values[i] for name, values in lists.items()},
-            )
-        )
-    return made
-
-
-def logged(
-    answer: Answer, row: Mapping[str, Any], *, client: str, request_id: str | None = None, latency_ms: float | None = None
-) -> LoggedPrediction:
-    """Return the answer to ``row`` as the prediction log keeps it; of a file's bytes only the SHA-256 is kept."""
-    return LoggedPrediction(
-        inputs={name: _fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()},
-        prediction=answer.prediction,
-        score=answer.score,
-        probabilities=answer.probabilities,
-        lower=answer.lower,
-        upper=answer.upper,
-        flags=tuple(f"{flag.name}:{column}" for flag in answer.flags for column in flag.columns),
-        client=client,
-        latency_ms=latency_ms,
-        request_id=request_id,
-        id=answer.id,
-    )
-
-
-def _fingerprint(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def plain(value: Any) -> Any:
