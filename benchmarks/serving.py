@@ -207,7 +207,7 @@ def first_answer(url: str, body: str, process: subprocess.Popen[bytes], log: Pat
 def load(url: str, peer: Peer, folder: Path, clients: int, seconds: int) -> Load:
     """Put a load on a server and return what came back."""
     script = folder / f"{peer.name}.lua"
-    script.write_text(f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body=[[{peer.body}]]\n")
+    script.write_text(f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body=[==[{peer.body}]==]\n")
     command = ["wrk", "-t1", f"-c{clients}", "--latency", "--timeout", "20s", "-s", str(script), url]
     subprocess.run([*command, "-d1s"], capture_output=True, check=True)  # warm-up
     said = subprocess.run([*command, f"-d{seconds}s"], capture_output=True, text=True, check=True).stdout
