@@ -1,7 +1,7 @@
 """May these rows come in? The contract says so, row by row."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from data_contracts.files import check_files
 from data_contracts.parsing import parse, settle_integers
 from data_contracts.result import CheckResult
 from leitstand.contract import Contract
+from leitstand.now import now as current_time
 from leitstand.texts import Language
 
 
@@ -46,7 +47,7 @@ def check(
     unparsed = {
         name: np.concatenate([item.rows for item in broken if item.column == name]) for name in {item.column for item in broken}
     }
-    found, expectations = run_expectations(typed, contract, now or datetime.now(UTC))
+    found, expectations = run_expectations(typed, contract, now or current_time())
     broken += [item for item in (_without(item, unparsed) for item in found) if item is not None]
     files = [column for column in contract.columns if column.type == "file"]
     for column in files:

@@ -21,6 +21,7 @@ from data_contracts.duplicates import Duplicates, Key, keys
 from data_contracts.quick_check import beyond_integers, quick_check, to_table
 from data_contracts.result import stop_if_broken
 from leitstand.contract import Contract
+from leitstand.now import now as current_time
 from leitstand.texts import Language
 
 
@@ -150,7 +151,7 @@ class ChunkChecker:
         ContractBroken
             As ``CheckResult.raise_if_stopped`` does.
         """
-        tally, stale = self.tally, [] if most_rows is not None else self._stale(now or datetime.now(UTC))
+        tally, stale = self.tally, [] if most_rows is not None else self._stale(now or current_time())
         stop_if_broken(
             self._contract, [*stale, *tally.rules()], bad=tally.bad, rows=tally.rows, language=self._language, most=most_rows
         )

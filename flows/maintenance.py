@@ -1,7 +1,7 @@
 """The loop after the introduction, in its first form: monitor, decide, and act where the company allows it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flows.introduction import promote
 from flows.practice_check import Pilot, practice_check
@@ -11,6 +11,7 @@ from flows.watch import require_champion, signals, watch
 from flows.workspace import Desk
 from infra.locks import project_lock
 from leitstand.decision import Decision, decide
+from leitstand.now import now
 from monitoring.result import MonitoringResult
 
 
@@ -53,7 +54,7 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
 def forget(desk: Desk) -> int:
     """Delete the predictions that project.yaml lets nobody keep any longer; return how many."""
     days = desk.project.spec.serving.log_days
-    return 0 if days is None else desk.log.prune(desk.project.name, datetime.now(UTC) - timedelta(days=days))
+    return 0 if days is None else desk.log.prune(desk.project.name, now() - timedelta(days=days))
 
 
 def act(desk: Desk, decision: Decision, who: str) -> tuple[Pilot | None, str]:

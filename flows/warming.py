@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from infra.lifeline import end_with
-from infra.settings import calm_tools
+from infra.settings import calm_tools, follow_clock, load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,7 @@ def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
     calm_tools()
+    follow_clock(load_settings())
 
 
 def _load(module: str) -> None:

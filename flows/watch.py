@@ -1,7 +1,7 @@
 """Looking at the champion in use: the logged window against the reference of its run."""
 
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from infra.prediction_log import logged_inputs
 from infra.registry import ModelVersion
 from leitstand.decision import Signals
 from leitstand.errors import StateError
+from leitstand.now import now
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
 
@@ -72,7 +73,7 @@ def reference_of(desk: Desk, version: ModelVersion) -> tuple[pd.DataFrame, dict[
 def window_of(desk: Desk, version: ModelVersion) -> pd.DataFrame:
     """Return the logged predictions of a version inside the monitoring window, with labels where they came."""
     hours = desk.project.spec.monitoring.window_hours
-    since = datetime.now(UTC) - timedelta(hours=hours) if hours is not None else None
+    since = now() - timedelta(hours=hours) if hours is not None else None
     logged = desk.log.read(desk.project.name, model_version=version.version, since=since)
     watched = [column.name for column in desk.project.input_contract.columns if column.type != "file"]
     inputs = logged_inputs(logged, watched)

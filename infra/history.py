@@ -7,7 +7,7 @@ not know who set it and why. ``infra.chain`` says what the chain proves and what
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, cast
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, func, select
@@ -15,6 +15,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, Text, func, sel
 from infra.chain import Chain, first_broken
 from infra.databases import Database
 from leitstand.errors import StateError
+from leitstand.now import now
 
 Kind = Literal["promote", "rollback"]
 
@@ -93,7 +94,7 @@ class History:
                 "to_version": to_version,
                 "who": who,
                 "why": why,
-                "time": datetime.now(UTC).isoformat(),
+                "time": now().isoformat(),
                 "evidence": json.dumps(dict(evidence or {}), sort_keys=True, ensure_ascii=False, default=str),
             }
             return _promotion(_chain.append(connection, content, newest))

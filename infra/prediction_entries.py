@@ -5,11 +5,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from leitstand.now import now
 
 Value = bool | int | float | str | None
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # of RFC 9562: the two highest bits are 10
@@ -28,11 +29,6 @@ def new_ids(count: int) -> list[str]:
 def new_id() -> str:
     """Return one new prediction id."""
     return new_ids(1)[0]
-
-
-def now() -> datetime:
-    """Return the time, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from sqlalchemy import func, insert, select
 from infra.databases import LOCK_WAIT_SECONDS, Database
 from infra.prediction_append import Appender
 from infra.prediction_care import prune
-from infra.prediction_entries import LabelResult, LogEntry, LoggedPrediction, Value, new_id, new_ids, now, plain, record
+from infra.prediction_entries import LabelResult, LogEntry, LoggedPrediction, Value, new_id, new_ids, plain, record
 from infra.prediction_frames import flat, logged_inputs
 from infra.prediction_tables import LABELS, PREDICTIONS, conditions, metadata, with_latest_label
+from leitstand.now import now
 
 __all__ = ["LabelResult", "LogEntry", "LoggedPrediction", "PredictionLog", "Value", "logged_inputs", "new_id", "new_ids"]
 _CHUNK = 500

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import leitstand
+from leitstand import now
 from leitstand.errors import UsageError
 from leitstand.spec import describe
 from leitstand.texts import Language
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     prefect_url : of the Prefect server, used when it answers; a temporary one is started otherwise
     language : of everything a person reads
     real_data : folder of public data sets, for tests and benchmarks
+    clock : file with the time that a time-lapse has reached; the machine's clock where unset
     """
 
     model_config = SettingsConfigDict(env_prefix="LEITSTAND_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -64,6 +66,7 @@ class Settings(BaseSettings):
     prefect_url: str = "http://127.0.0.1:4200/api"
     language: Language = "en"
     real_data: Path | None = None
+    clock: Path | None = None
 
     @cached_property
     def root(self) -> Path:
@@ -130,6 +133,11 @@ def calm_tools() -> None:
         os.environ[name] = value
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def follow_clock(settings: Settings) -> None:
+    """Let this process follow the clock that the settings name."""
+    now.follow(None if settings.clock is None else now.clock_in(settings.clock))
 
 
 def telemetry_left_on() -> list[str]:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text, exists, insert, select
 
 from infra.databases import Database, UtcTime
+from leitstand.now import now
 
 _metadata = MetaData()
 _deliveries = Table(
@@ -35,7 +36,7 @@ class SnapshotNotes:
     def append(self, project: str, version: str, rows: int, provenance: Mapping[str, Any]) -> None:
         """Note one delivery."""
         notes = json.dumps(dict(provenance), ensure_ascii=False, default=str)
-        row = {"project": project, "version": version, "rows": rows, "time": datetime.now(UTC), "provenance": notes}
+        row = {"project": project, "version": version, "rows": rows, "time": now(), "provenance": notes}
         with self._database.writing() as connection:
             connection.execute(insert(_deliveries), [row])
 

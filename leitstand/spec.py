@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from leitstand.assumptions import Benefit
 from leitstand.contract import Bilingual, Frozen
 from leitstand.errors import ProjectError
+from leitstand.policy import Maintenance, Monitoring, WhenItErrs
 
 TaskName = Literal["classification", "regression", "anomaly"]
 YesNo = Annotated[str, BeforeValidator(lambda value: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value)]
@@ -210,50 +211,6 @@ class Serving(Frozen):
     requests_per_second: int | None = Field(default=None, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
     rows_per_minute: int | None = Field(default=None, ge=1)
-
-
-class Monitoring(Frozen):
-    """When the watched model counts as changed.
-
-    Parameters
-    ----------
-    minimum_rows : fewer logged predictions are not judged
-    drifted_share : share of input columns that must have drifted before the input counts as drifted, 0 to 1
-    threshold : effect size above which one column has drifted (Wasserstein distance in standard deviations, Jensen–Shannon for categories)
-    performance_tolerance : the primary metric may fall behind the hold-out's by this much; for metrics in the target's unit (mae, rmse)
-        by this share of the hold-out's figure
-    window_hours : how far back a report looks; None for everything since the champion was promoted
-    minimum_labels : fewer labelled predictions give no performance verdict
-    """
-
-    minimum_rows: int = Field(default=50, ge=10)
-    drifted_share: float = Field(default=0.3, gt=0, le=1)
-    threshold: float = Field(default=0.2, gt=0)
-    performance_tolerance: float = Field(default=0.05, ge=0)
-    window_hours: float | None = Field(default=None, gt=0)
-    minimum_labels: int = Field(default=30, ge=10)
-
-
-class Maintenance(Frozen):
-    """What the maintenance loop may do by itself.
-
-    Parameters
-    ----------
-    promote : ``automatic`` promotes a challenger that passes every gate, ``approval`` waits for a person
-    on_drift, on_decay : the reaction to changed inputs and to worse answers
-    """
-
-    promote: Literal["automatic", "approval"] = "automatic"
-    on_drift: Literal["retrain", "ask", "nothing"] = "retrain"
-    on_decay: Literal["retrain", "rollback", "ask"] = "retrain"
-
-
-class WhenItErrs(Frozen):
-    """What happens when the model is wrong: who decides, who is told."""
-
-    fallback: Literal["person", "baseline", "last_good"] = "person"
-    contact: str | None = None
-    procedure: Bilingual | None = None
 
 
 class ProjectSpec(Frozen):

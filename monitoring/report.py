@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +62,7 @@ def monitor(
         project=project.name,
         model_version=model_version,
         synthetic=synthetic,
-        time=datetime.now(UTC),
+        time=now(),
         window_start=start,
         window_end=end,
         window_rows=len(now),

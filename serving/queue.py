@@ -8,13 +8,13 @@ predictions are in the log. The line is short: whoever finds it full is refused 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import urandom
 from time import perf_counter
 
 from infra.group_commit import GroupCommit
 from infra.prediction_entries import LogEntry
 from leitstand.errors import StateError
+from leitstand.now import now
 from serving.endpoint import Answered, Asked, Endpoint
 from serving.problems import Problem, saying
 
@@ -152,7 +152,7 @@ class _Line:
 
     def _settle(self, batch: list[_Waiting], outcome: "list[Answered | BaseException]") -> None:
         """Hand the answers to the log, and to the clients when they are in it."""
-        now, ended = datetime.now(UTC), perf_counter()
+        moment, ended = now(), perf_counter()
         for one, answered in zip(batch, outcome, strict=True):
             if one.done.done():  # gave up while the model computed: never seen, so never logged
                 continue
@@ -163,7 +163,7 @@ class _Line:
                 project=self.endpoint.project.name,
                 model_version=self.endpoint.version,
                 request_id=urandom(16).hex(),
-                time=now,
+                time=moment,
                 client=one.client,
                 latency_ms=(ended - one.started) * 1000,
                 rows=answered.rows,

@@ -51,7 +51,7 @@ class LeitstandService:
         from infra.group_commit import GroupCommit
         from infra.packaged import service_settings
         from infra.prediction_log import PredictionLog
-        from infra.settings import calm_tools
+        from infra.settings import calm_tools, follow_clock
         from serving.app import Leitstand
         from serving.loading import Champions
         from serving.protection import Guard
@@ -67,6 +67,7 @@ class LeitstandService:
         ):  # a line per request costs as much as the answer; the prediction log has them
             logging.getLogger(name).setLevel(logging.WARNING)
         settings = service_settings()
+        follow_clock(settings)
         self.log = log = PredictionLog(settings.database("predictions"))
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from infra.settings import Settings, calm_tools, load_settings
+from infra.settings import Settings, calm_tools, follow_clock, load_settings
 from leitstand.errors import GateRefused, LeitstandError
 from leitstand.texts import LANGUAGES, Language, text
 
@@ -46,7 +46,9 @@ call = Call()
 
 def settings() -> Settings:
     """Return the settings with the language of this call."""
-    return load_settings(language=call.language)
+    found = load_settings(language=call.language)
+    follow_clock(found)
+    return found
 
 
 def main() -> None:

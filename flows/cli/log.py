@@ -100,19 +100,20 @@ def prune(
     json: Json = False,
 ) -> None:
     """Delete predictions that are older than the project keeps them, with their labels. A service may go on writing meanwhile."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
     from flows.cli.console import say
     from flows.workspace import current_user
     from infra.audit import open_audit
     from leitstand.errors import UsageError
+    from leitstand.now import now
 
     predictions = _open(project)
     spec = _spec(project)
     kept = days if days is not None or spec is None else spec.serving.log_days
     if kept is None:
         raise UsageError("log.no_days", project=project)
-    before = datetime.now(UTC) - timedelta(days=kept)
+    before = now() - timedelta(days=kept)
     rows = predictions.count(project, before=before) if dry_run else predictions.prune(project, before)
     if rows and not dry_run:
         open_audit(settings()).note("log_erased", project, who=current_user(), before=before.isoformat(), rows=rows)
