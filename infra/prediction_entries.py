@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from leitstand.now import now
 
 Value = bool | int | float | str | None
