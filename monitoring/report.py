@@ -62,7 +62,7 @@ def monitor(
         project=project.name,
         model_version=model_version,
         synthetic=synthetic,
-        time=now(),
+        time=current_time(),
         window_start=start,
         window_end=end,
         window_rows=len(now),
