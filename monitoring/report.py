@@ -11,6 +11,7 @@ from evidently.presets import DataDriftPreset, DataSummaryPreset
 
 from leitstand.conforming import conform
 from leitstand.contract import Column, Contract
+from leitstand.now import now as current_time
 from leitstand.project import Project
 from monitoring.drift import CATEGORIES, NUMBERS, Watched, drift, evidently_columns, register_statistics, watch, watched_inputs
 from monitoring.page import write_page
