@@ -1,7 +1,7 @@
 """The audit log of administrative acts: who did what to what, and when; append-only, each entry chained to the one before.
 
-Acts on keys are noted in the transaction that does them. Promotions and rollbacks stand in the history (``infra.history``), which is chained
-the same way; ``administrative_acts`` reads both.
+Acts on keys are noted in the transaction that does them. Promotions, rollbacks, trials and pauses stand in the history (``infra.history``),
+which is chained the same way; ``administrative_acts`` reads both.
 """
 
 import json
@@ -28,6 +28,11 @@ Kind = Literal[
     "service_exposed",
     "promote",
     "rollback",
+    "shadow",
+    "canary",
+    "withdraw",
+    "pause",
+    "resume",
 ]
 
 metadata = MetaData()
@@ -141,11 +146,11 @@ def note(connection: Connection, kind: Kind, subject: str, *, who: str, **detail
 
 
 def administrative_acts(settings: Settings) -> list[Act]:
-    """Return all acts of the audit log, and the promotions and rollbacks of all projects, oldest first."""
+    """Return all acts of the audit log, and the history of all projects, oldest first."""
     audit, history = open_audit(settings), History(settings.database("history"))
     try:
         acts = audit.read()
-        for project in history.current():
+        for project in history.standing():
             for entry in history.read(project):
                 detail = {name: value for name, value in asdict(entry).items() if name in ("from_version", "to_version", "why")}
                 acts.append(Act(entry.kind, project, entry.who, entry.time, detail))
@@ -166,7 +171,7 @@ def verify_acts(settings: Settings) -> Verified:
     audit, history = open_audit(settings), History(settings.database("history"))
     try:
         found = audit.verify()
-        promotions = sum(history.verify(project) for project in history.current())
+        promotions = sum(history.verify(project) for project in history.standing())
     finally:
         audit.close()
         history.close()

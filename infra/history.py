@@ -1,7 +1,10 @@
-"""Who made which model the champion, when and why: append-only, each entry chained to the one before.
+"""Who put which model in charge or on trial, and who paused what, when and why: append-only, each entry chained to the one before.
 
 The history is the truth about the champion, and MLflow's alias is its mirror: an entry can be turned into an alias again, but an alias does
 not know who set it and why. ``infra.chain`` says what the chain proves and what it does not.
+
+``promote`` and ``rollback`` name a champion, and end the trial that was running. ``shadow`` and ``canary`` begin the trial of a challenger
+beside the champion, ``withdraw`` ends it without a promotion. ``pause`` lets the fallback answer until ``resume``, whoever is champion.
 """
 
 import json
@@ -10,14 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, func, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, func, select
 
 from infra.chain import Chain, first_broken
 from infra.databases import Database
 from leitstand.errors import StateError
 from leitstand.now import now
 
-Kind = Literal["promote", "rollback"]
+Mode = Literal["shadow", "canary"]
+Kind = Literal["promote", "rollback", "shadow", "canary", "withdraw", "pause", "resume"]
+CROWNING: tuple[Kind, ...] = ("promote", "rollback")
+TRIALS: tuple[Mode, ...] = ("shadow", "canary")
+SHARE = "share"  # of a trial's requests, kept in the evidence: a new column would change the hash of every old entry
 
 _metadata = MetaData()
 _promotions = Table(
@@ -46,6 +53,7 @@ class Promotion:
     ----------
     number : 1, 2, … within the project
     from_version : the champion before; None for the first
+    to_version : the champion after; of a trial's begin and end the challenger
     time : aware, UTC
     evidence : what the decision rested on, such as metrics and gates
     previous : SHA-256 of the entry before, zeros for the first
@@ -65,6 +73,28 @@ class Promotion:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Who answers for a project now, by its history.
+
+    Parameters
+    ----------
+    challenger : the version on trial; None without one
+    share : of the requests that the challenger answers: 0 in the shadow
+    paused : whether the fallback answers instead
+    why, since : of what holds now: the pause while paused, otherwise the trial while one runs, otherwise the champion's promotion
+    """
+
+    project: str
+    champion: int | None
+    challenger: int | None
+    mode: Mode | None
+    share: float
+    paused: bool
+    why: str
+    since: datetime
+
+
 class History:
     """The promotions of all projects in one database (SQLite or PostgreSQL); tables are made on first use."""
 
@@ -80,6 +110,10 @@ class History:
     ) -> Promotion:
         """Append one entry and return it; when this returns it is on disk.
 
+        Parameters
+        ----------
+        evidence : of a canary with its ``share`` of the requests, above 0 and below 1
+
         Raises
         ------
         StateError
@@ -90,7 +124,7 @@ class History:
             content = {
                 "project": project,
                 "kind": kind,
-                "from_version": newest["to_version"] if newest else None,
+                "from_version": _champion(connection, project),
                 "to_version": to_version,
                 "who": who,
                 "why": why,
@@ -108,6 +142,8 @@ class History:
         """Return the champions that a rollback would step back through, the current one last; empty before the first promotion."""
         stack: list[int] = []
         for entry in self.read(project):
+            if entry.kind not in CROWNING:
+                continue
             if entry.kind == "rollback" and entry.to_version in stack:
                 while stack[-1] != entry.to_version:
                     stack.pop()
@@ -117,15 +153,23 @@ class History:
 
     def current(self) -> dict[str, int]:
         """Return the champion of every project that has one."""
-        newest = (
-            select(_promotions.c.project, func.max(_promotions.c.number).label("number"))
-            .group_by(_promotions.c.project)
-            .subquery()
+        return {name: one.champion for name, one in self.standing().items() if one.champion is not None}
+
+    def standing(self) -> dict[str, Standing]:
+        """Return who answers for each project that has a history, in one query: a service asks again and again."""
+        columns = _promotions.c
+        last = (
+            select(columns.project, func.max(columns.number).label("number")).group_by(columns.project, columns.kind).subquery()
         )
-        last = (_promotions.c.project == newest.c.project) & (_promotions.c.number == newest.c.number)
+        wanted = (columns.project == last.c.project) & (columns.number == last.c.number)
+        query = select(
+            columns.project, columns.number, columns.kind, columns.to_version, columns.why, columns.time, columns.evidence
+        )
+        newest: dict[str, dict[str, Mapping[str, Any]]] = {}
         with self._database.reading() as connection:
-            rows = connection.execute(select(_promotions.c.project, _promotions.c.to_version).join(newest, last))
-            return {str(project): int(version) for project, version in rows}
+            for row in connection.execute(query.join(last, wanted)).mappings():
+                newest.setdefault(row["project"], {})[row["kind"]] = row
+        return {project: _standing(project, kinds) for project, kinds in newest.items()}
 
     def verify(self, project: str) -> int:
         """Return the number of entries, every one of them unchanged and in its place.
@@ -141,6 +185,35 @@ class History:
         if broken is not None:
             raise StateError("infra.history_changed", project=project, number=broken)
         return len(rows)
+
+
+def _champion(connection: Connection, project: str) -> int | None:
+    columns = _promotions.c
+    crowned = select(columns.to_version).where(columns.project == project, columns.kind.in_(CROWNING))
+    return connection.scalar(crowned.order_by(columns.number.desc()).limit(1))
+
+
+def _standing(project: str, newest: Mapping[str, Mapping[str, Any]]) -> Standing:
+    """Return what the newest entry of each kind comes to."""
+
+    def last(*kinds: str) -> Mapping[str, Any] | None:
+        found = [newest[kind] for kind in kinds if kind in newest]
+        return max(found, key=lambda row: int(row["number"]), default=None)
+
+    crowned, trial, pause = last(*CROWNING), last(*TRIALS, "withdraw", *CROWNING), last("pause", "resume")
+    running = trial if trial is not None and trial["kind"] in TRIALS else None
+    paused = pause if pause is not None and pause["kind"] == "pause" else None
+    holds = paused or running or crowned or max(newest.values(), key=lambda row: int(row["number"]))
+    return Standing(
+        project=project,
+        champion=crowned["to_version"] if crowned else None,
+        challenger=running["to_version"] if running else None,
+        mode=cast(Mode, running["kind"]) if running else None,
+        share=float(json.loads(running["evidence"]).get(SHARE, 0.0)) if running else 0.0,
+        paused=paused is not None,
+        why=holds["why"],
+        since=datetime.fromisoformat(holds["time"]),
+    )
 
 
 def _promotion(row: Mapping[str, Any]) -> Promotion:
