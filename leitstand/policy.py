@@ -103,9 +103,11 @@ class WhenItErrs(Frozen):
     contact : who is responsible, for people to read
     notify : addresses for messages (``mailto://…``, ``json://…`` and all others that Apprise knows), or ``env:NAME`` for the environment
         variable that holds one, so that no password stands in a file
+    remind_hours : people are told again of an incident that is still open after so long; never sooner of the same thing
     """
 
     fallback: Literal["person", "baseline", "last_good"] = "person"
     contact: str | None = None
     procedure: Bilingual | None = None
     notify: tuple[str, ...] = ()
+    remind_hours: float = Field(default=24, gt=0)

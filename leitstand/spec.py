@@ -14,7 +14,11 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from leitstand.assumptions import Benefit
 from leitstand.contract import Bilingual, Frozen
 from leitstand.errors import ProjectError
+from leitstand.incoming import Incoming
 from leitstand.policy import Maintenance, Monitoring, WhenItErrs
+from leitstand.privacy import Privacy
+from leitstand.risk import Risk
+from leitstand.texts import Language
 
 TaskName = Literal["classification", "regression", "anomaly"]
 YesNo = Annotated[str, BeforeValidator(lambda value: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value)]
@@ -23,11 +27,17 @@ SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 class Owner(Frozen):
-    """Who answers for the project."""
+    """Who answers for the project.
+
+    Parameters
+    ----------
+    language : of messages to them; that of the settings where unset
+    """
 
     name: str
     email: str | None = None
     deputy: str | None = None
+    language: Language | None = None
 
 
 class KeyFigure(Frozen):
@@ -94,6 +104,9 @@ class Data(Frozen):
     slices : columns whose values are judged one by one
     history_rows : how many earlier rows (of the same ``series``) the features of one row look at
     series : column that names the series a row belongs to, for features that look back
+    incoming : where new rows come from; the sources are then the first delivery, and every later one makes the next data version
+    history_days : only rows this much older than the newest one are learned from; None for all
+    most_rows : only so many of the newest rows are learned from; None for all
     """
 
     sources: dict[str, Source] = Field(min_length=1)
@@ -109,6 +122,15 @@ class Data(Frozen):
     slices: tuple[str, ...] = ()
     history_rows: int = Field(default=0, ge=0)
     series: str | None = None
+    incoming: Incoming | None = None
+    history_days: float | None = Field(default=None, gt=0)
+    most_rows: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _history_has_its_column(self) -> Self:
+        if self.history_days is not None and self.time is None:
+            raise ValueError("data.history_days needs data.time")
+        return self
 
 
 class Split(Frozen):
@@ -228,6 +250,8 @@ class ProjectSpec(Frozen):
     gates: Gates = Gates()
     benefit: Benefit | None = None
     sourcing: Sourcing | None = None
+    risk: Risk | None = None
+    privacy: Privacy | None = None
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     maintenance: Maintenance = Maintenance()
