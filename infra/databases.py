@@ -13,8 +13,23 @@ from threading import Lock
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.schema import CreateColumn
 
 from infra.disk import disk_error
 from leitstand.errors import Busy, StateError
@@ -127,7 +142,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def create_tables(engine: Engine, metadata: MetaData) -> None:
-    """Create the tables that are missing; several processes may do so at once.
+    """Create the tables that are missing, and in older ones the columns and indexes that are; several processes may do so at once.
+
+    A new column has to be one that old code can leave out, and that costs nothing to add: nullable, or with a constant ``server_default``.
 
     Raises
     ------
@@ -143,7 +160,22 @@ def create_tables(engine: Engine, metadata: MetaData) -> None:
     with writing(engine) as connection:
         if url.get_backend_name() == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TABLES_LOCK})
+        known = set(inspect(connection).get_table_names())
         metadata.create_all(connection)
+        for table in metadata.sorted_tables:
+            if table.name in known:
+                _complete(connection, table)
+
+
+def _complete(connection: Connection, table: Table) -> None:
+    """Add to a table of an older release what it lacks, in the transaction that holds the lock."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            made = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
+    for index in table.indexes:
+        index.create(connection, checkfirst=True)
 
 
 class Database:

@@ -5,8 +5,10 @@ which of them answer. Nothing in it is written to: the state is a folder of its 
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+from infra.history import Standing
 from infra.releases import Releases
 from infra.settings import Settings, load_settings
 from leitstand.errors import ModelError
@@ -21,7 +23,7 @@ def packaged() -> Path | None:
 
 
 class PackagedReleases(Releases):
-    """The releases in a package; there is no history, and so no earlier champion.
+    """The releases in a package; there is no history, and so no earlier champion, no challenger and no pause.
 
     Parameters
     ----------
@@ -34,8 +36,8 @@ class PackagedReleases(Releases):
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
-    def champions(self) -> dict[str, int]:
-        """Return the version of every packaged project.
+    def standings(self) -> dict[str, Standing]:
+        """Return the champion of every packaged project.
 
         Raises
         ------
@@ -44,9 +46,11 @@ class PackagedReleases(Releases):
         """
         file = self._root / CHAMPIONS_FILE
         try:
-            return {str(name): int(version) for name, version in json.loads(file.read_bytes()).items()}
+            since = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+            versions = {str(name): int(version) for name, version in json.loads(file.read_bytes()).items()}
         except (OSError, ValueError, AttributeError) as error:
             raise ModelError("infra.release_unreadable", path=file) from error
+        return {name: Standing(name, version, None, None, 0.0, False, "", since) for name, version in versions.items()}
 
     def earlier_champions(self, project: str) -> list[int]:
         """Return none."""

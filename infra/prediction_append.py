@@ -17,7 +17,19 @@ from infra.databases import Database
 from infra.prediction_entries import LogEntry
 from leitstand.errors import StateError
 
-COLUMNS = ("id", "project", "model_version", "request_id", "time", "inputs", "output", "client", "latency_ms")
+COLUMNS = (
+    "id",
+    "project",
+    "model_version",
+    "request_id",
+    "time",
+    "inputs",
+    "output",
+    "client",
+    "latency_ms",
+    "role",
+    "paired_id",
+)
 BLOCK_ROWS = 128  # in one statement; the drivers keep about a hundred statements prepared, one per number of rows
 
 
@@ -93,8 +105,12 @@ def _statement(rows: int, numbered: bool) -> str:
 
 def _rows(entry: LogEntry, sqlite: bool) -> list[tuple[Any, ...]]:
     head = (entry.project, entry.model_version, entry.request_id, _time(entry.time, sqlite))
-    tail = (entry.client[:200] if entry.client else None, entry.latency_ms)
-    return [(id_, *head, inputs.decode(), output.decode(), *tail) for id_, inputs, output in entry.rows]
+    tail = (entry.client[:200] if entry.client else None, entry.latency_ms, entry.role)
+    paired: Sequence[str | None] = entry.paired_ids or [None] * len(entry.rows)
+    return [
+        (id_, *head, inputs.decode(), output.decode(), *tail, other)
+        for (id_, inputs, output), other in zip(entry.rows, paired, strict=True)
+    ]
 
 
 def _time(moment: datetime, sqlite: bool) -> str:

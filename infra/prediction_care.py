@@ -53,9 +53,10 @@ class Found:
 
 @dataclass(frozen=True)
 class VersionStats:
-    """What one model version answered; ``bytes`` of inputs and outputs."""
+    """What one model version answered in one role; ``bytes`` of inputs and outputs."""
 
     model_version: int
+    role: str
     rows: int
     first: datetime
     last: datetime
@@ -122,7 +123,7 @@ def entries(database: Database, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def erase(database: Database, ids: Sequence[str]) -> bool:
-    """Delete predictions and their labels for good; return whether their bytes are gone from the files, too.
+    """Delete predictions, what was answered silently beside them, and their labels for good; return whether the bytes are gone from the files.
 
     On SQLite they are overwritten, and False says that a reader kept the write-ahead log from being emptied: call again. On PostgreSQL the
     space is given free (VACUUM); what stays in it until it is used again, and in archived logs, is the server's administrator's.
@@ -135,6 +136,7 @@ def erase(database: Database, ids: Sequence[str]) -> bool:
         If it cannot be reached or written.
     """
     for chunk in _chunks(ids):
+        _delete(database, PREDICTIONS.c.paired_id.in_(chunk))
         _delete(database, PREDICTIONS.c.id.in_(chunk))
     return _wipe(database)
 
@@ -155,11 +157,14 @@ def stats(database: Database, project: str) -> LogStats:
     size = "length(CAST({0} AS BLOB))" if database.is_sqlite else "octet_length(CAST({0} AS TEXT))"
     length: ColumnElement[int] = literal_column(f"{size.format('inputs')} + {size.format('output')}")
     moments = func.min(PREDICTIONS.c.time), func.max(PREDICTIONS.c.time)
-    by_version = select(PREDICTIONS.c.model_version, func.count(), *moments, func.sum(length)).where(conditions(project))
+    who = PREDICTIONS.c.model_version, PREDICTIONS.c.role
+    by_version = select(*who, func.count(), *moments, func.sum(length)).where(conditions(project)).group_by(*who).order_by(*who)
     labelled = select(func.count()).select_from(LABELS.join(PREDICTIONS)).where(conditions(project))
     with database.reading() as connection:
-        rows = connection.execute(by_version.group_by(PREDICTIONS.c.model_version).order_by(PREDICTIONS.c.model_version)).all()
-        versions = tuple(VersionStats(number, count, first, last, int(total)) for number, count, first, last, total in rows)
+        rows = connection.execute(by_version).all()
+        versions = tuple(
+            VersionStats(number, role, count, first, last, int(total)) for number, role, count, first, last, total in rows
+        )
         return LogStats(versions, connection.scalar(labelled) or 0, _disk_space(database, connection))
 
 

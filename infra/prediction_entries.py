@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,11 @@ import pandas as pd
 from leitstand.now import now
 
 Value = bool | int | float | str | None
+Role = Literal["champion", "canary", "fallback", "shadow"]
+ANSWERED: tuple[Role, ...] = ("champion", "canary", "fallback")
+"""Roles whose answers were given out; a shadow's stay in the log."""
+BASELINE_VERSION = 0
+"""Stands for the model version where the baseline answered, which is no model."""
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # of RFC 9562: the two highest bits are 10
 
 
@@ -42,6 +47,7 @@ class LogEntry:
     latency_ms : of the whole request
     rows : (id, inputs, output) each; inputs and output as UTF-8 JSON objects that are stored as they are. They must be what
         ``LoggedPrediction`` would become: ``output`` has the keys prediction, score, probabilities, lower, upper, flags
+    paired_ids : of a shadow, per row the id of the answer that was given out in its place
     """
 
     project: str
@@ -51,6 +57,8 @@ class LogEntry:
     client: str | None
     latency_ms: float | None
     rows: Sequence[tuple[str, bytes, bytes]]
+    role: Role = "champion"
+    paired_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class LoggedPrediction:
     client : who asked
     latency_ms : of the whole request
     request_id : the same for all rows of one request
+    role : who answered
+    paired_id : of a shadow, the id of the answer that was given out in its place
     """
 
     inputs: Mapping[str, Any]
@@ -80,6 +90,8 @@ class LoggedPrediction:
     client: str | None = None
     latency_ms: float | None = None
     request_id: str | None = None
+    role: Role = "champion"
+    paired_id: str | None = None
     id: str = field(default_factory=new_id)
     time: datetime = field(default_factory=now)
 
@@ -112,6 +124,8 @@ def record(project: str, model_version: int, row: LoggedPrediction) -> dict[str,
         "output": output,
         "client": row.client[:200] if row.client else None,
         "latency_ms": row.latency_ms,
+        "role": row.role,
+        "paired_id": row.paired_id,
     }
 
 

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -12,13 +13,53 @@ from sqlalchemy import func, insert, select
 from infra.databases import LOCK_WAIT_SECONDS, Database
 from infra.prediction_append import Appender
 from infra.prediction_care import prune
-from infra.prediction_entries import LabelResult, LogEntry, LoggedPrediction, Value, new_id, new_ids, plain, record
+from infra.prediction_entries import (
+    ANSWERED,
+    LabelResult,
+    LogEntry,
+    LoggedPrediction,
+    Role,
+    Value,
+    new_id,
+    new_ids,
+    plain,
+    record,
+)
 from infra.prediction_frames import flat, logged_inputs
 from infra.prediction_tables import LABELS, PREDICTIONS, conditions, metadata, with_latest_label
 from leitstand.now import now
 
-__all__ = ["LabelResult", "LogEntry", "LoggedPrediction", "PredictionLog", "Value", "logged_inputs", "new_id", "new_ids"]
+__all__ = [
+    "ANSWERED",
+    "LabelResult",
+    "LogEntry",
+    "LoggedPrediction",
+    "Pairs",
+    "PredictionLog",
+    "Role",
+    "Value",
+    "logged_inputs",
+    "new_id",
+    "new_ids",
+]
 _CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The same rows answered by two models, oldest first: row i of both frames belongs together, and both have the same label.
+
+    Parameters
+    ----------
+    given : what was given out, in the form of ``PredictionLog.read``
+    silent : what the challenger answered beside it
+    """
+
+    given: pd.DataFrame
+    silent: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.given)
 
 
 class PredictionLog:
@@ -111,20 +152,46 @@ class PredictionLog:
             return connection.scalar(select(func.count()).select_from(PREDICTIONS).where(where)) or 0
 
     def read(
-        self, project: str, *, model_version: int | None = None, since: datetime | None = None, until: datetime | None = None
+        self,
+        project: str,
+        *,
+        model_version: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        roles: Sequence[Role] = ANSWERED,
     ) -> pd.DataFrame:
         """Return the logged predictions, oldest first, each with its latest label.
 
         Parameters
         ----------
         since, until : aware times; ``since`` inclusive, ``until`` exclusive
+        roles : by default what was given out, by whomever
 
         Returns
         -------
-        shape (n, …): ``id, time`` (UTC)``, model_version, request_id, client, latency_ms``, one column per input, ``prediction, score,
-        lower, upper, flags``, ``probability_<class>`` each, ``label, label_time``. An input of the same name as one of ours stands as
-        ``input_<name>``; ``logged_inputs`` gives all inputs under their own names.
+        shape (n, …): ``id, time`` (UTC)``, model_version, request_id, client, latency_ms, role, paired_id``, one column per input,
+        ``prediction, score, lower, upper, flags``, ``probability_<class>`` each, ``label, label_time``. An input of the same name as one
+        of ours stands as ``input_<name>``; ``logged_inputs`` gives all inputs under their own names.
         """
-        where = conditions(project, model_version=model_version, since=since, until=until)
+        where = conditions(project, model_version=model_version, since=since, until=until, roles=roles)
         with self.database.reading() as connection:
             return flat(connection.execute(with_latest_label(where)).all())
+
+    def pairs(self, project: str, challenger: int, *, since: datetime | None = None, until: datetime | None = None) -> Pairs:
+        """Return what a challenger answered silently, each beside the answer that was given out; one without the other is left out.
+
+        Parameters
+        ----------
+        challenger : its model version
+        since, until : aware times of the silent answer; ``since`` inclusive, ``until`` exclusive
+        """
+        where = conditions(project, model_version=challenger, since=since, until=until, roles=("shadow",))
+        given = PREDICTIONS.c.id.in_(select(PREDICTIONS.c.paired_id).where(where))
+        with self.database.reading() as connection:
+            silent = flat(connection.execute(with_latest_label(where)).all())
+            answered = flat(connection.execute(with_latest_label(given)).all())
+        place = pd.Series(answered.index, index=answered["id"]).reindex(silent["paired_id"])
+        known = place.notna().to_numpy()
+        return Pairs(
+            given=answered.loc[place[known].astype(int)].reset_index(drop=True), silent=silent[known].reset_index(drop=True)
+        )

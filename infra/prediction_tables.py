@@ -1,9 +1,11 @@
 """The two tables of the prediction log, and which of their rows are meant.
 
 They are the same on SQLite and PostgreSQL. ``predictions`` gets one row per answer before the answer leaves; ``labels`` is only ever
-appended to, and of several labels of one prediction the latest counts.
+appended to, and of several labels of one prediction the latest counts. What a challenger answers silently stands among the predictions with
+the role ``shadow`` and the id of the prediction that was given out (``paired_id``), and that one's labels count for both.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
 )
 
 from infra.databases import UtcTime
+from infra.prediction_entries import Role
 
 metadata = MetaData()
 PREDICTIONS = Table(
@@ -39,8 +42,12 @@ PREDICTIONS = Table(
     Column("output", JSON, nullable=False),
     Column("client", String(200)),
     Column("latency_ms", Float),
+    Column("role", String(16), nullable=False, server_default="champion"),  # rows from before there were roles are the champion's
+    Column("paired_id", String(36)),
     Index("leitstand_predictions_project_time", "project", "time"),
 )
+_PAIRED = PREDICTIONS.c.paired_id.is_not(None)
+Index("leitstand_predictions_paired", PREDICTIONS.c.paired_id, sqlite_where=_PAIRED, postgresql_where=_PAIRED)
 LABELS = Table(
     "leitstand_labels",
     metadata,
@@ -50,13 +57,18 @@ LABELS = Table(
     Column("time", UtcTime, nullable=False),
     Column("source", String(200), nullable=False),
 )
-HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms")
+HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms", "role", "paired_id")
 
 
 def conditions(
-    project: str, *, model_version: int | None = None, since: datetime | None = None, until: datetime | None = None
+    project: str,
+    *,
+    model_version: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    roles: Sequence[Role] | None = None,
 ) -> Any:
-    """Return the clause for a project's predictions; ``since`` inclusive, ``until`` exclusive, both aware."""
+    """Return the clause for a project's predictions; ``since`` inclusive, ``until`` exclusive, both aware; None stands for all."""
     wanted = [PREDICTIONS.c.project == project]
     if model_version is not None:
         wanted.append(PREDICTIONS.c.model_version == model_version)
@@ -64,6 +76,8 @@ def conditions(
         wanted.append(PREDICTIONS.c.time >= since)
     if until is not None:
         wanted.append(PREDICTIONS.c.time < until)
+    if roles is not None:
+        wanted.append(PREDICTIONS.c.role.in_(roles))
     return and_(*wanted)
 
 
@@ -72,7 +86,8 @@ def with_latest_label(where: Any) -> Select[Any]:
     newest = (
         select(LABELS.c.prediction_id, func.max(LABELS.c.sequence).label("sequence")).group_by(LABELS.c.prediction_id).subquery()
     )
-    joined = PREDICTIONS.outerjoin(newest, newest.c.prediction_id == PREDICTIONS.c.id)
+    labelled = func.coalesce(PREDICTIONS.c.paired_id, PREDICTIONS.c.id)
+    joined = PREDICTIONS.outerjoin(newest, newest.c.prediction_id == labelled)
     joined = joined.outerjoin(LABELS, LABELS.c.sequence == newest.c.sequence)
     columns = [PREDICTIONS.c[name] for name in (*HEAD, "inputs", "output")]
     query = select(*columns, LABELS.c.value.label("label"), LABELS.c.time.label("label_time")).select_from(joined)

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.releases import HOLDOUT_FILE, MODEL_FOLDER, REFERENCE_FILE, RELEASE_FILE, Release
 from infra.tracking import Tracker
 from leitstand.errors import TamperedModel
-from leitstand.model_file import CARD_FILE, MODEL_FILE, digest
+from leitstand.model_file import CARD_FILE, MODEL_FILE, digest, load_card
 
 RUN_FOLDER = "run"
 
@@ -25,14 +25,15 @@ def publish(release: Release, model: Path, tracker: Tracker, folder: Path) -> No
     ------
     TamperedModel
         If the files are not the registered ones.
+    ModelError
+        If the model's card cannot be read.
     StateError
         If MLflow cannot be reached, or the disk cannot be written.
     """
     if (folder / RELEASE_FILE).is_file() and _has_hash(folder / MODEL_FOLDER, release.sha256):
         return
-    found = digest(model)
-    if found != release.sha256:
-        raise TamperedModel("errors.model_hash", path=model, expected=release.sha256[:12], found=found[:12])
+    card = load_card(model, release.sha256)
+    release = release.model_copy(update={"rule": card.rule, "synthetic": card.synthetic})
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
         fresh = Path(scratch) / "release"

@@ -4,7 +4,7 @@ A promotion publishes the release before the history names it, so the history ne
 is missing (the promotion happened elsewhere) ``infra.publishing`` fetches it. Layout::
 
     releases/<project>/<version>/
-        release.json       what it is
+        release.json       what it is, and the rule that answers when no model may
         model/             the model and its card, as ``leitstand.model_file`` wrote them
         reference.parquet  what monitoring compares with; nearest examples come from it
         holdout.parquet    model inputs of held-out rows: a compiled form has to answer them as the model does
@@ -16,9 +16,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from infra.history import History
+from infra.history import History, Standing
 from infra.settings import Settings
 from leitstand.errors import ModelError
+from leitstand.rule import Rule
 
 RELEASE_FILE, MODEL_FOLDER, COMPILED_FOLDER = "release.json", "model", "compiled"
 REFERENCE_FILE, HOLDOUT_FILE = "reference.parquet", "holdout.parquet"
@@ -32,6 +33,8 @@ class Release(BaseModel):
     sha256 : of the stored model, checked when it is loaded
     data_version : content hash of the snapshot it was trained on
     metrics : its figures on the hold-out, and those of its baseline
+    synthetic : whether it learned from built-in synthetic data
+    rule : the baseline of its training, here so that it can be read when the model's own files cannot; None in older releases
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +46,8 @@ class Release(BaseModel):
     data_version: str
     created: datetime
     metrics: dict[str, float] = {}
+    synthetic: bool = False
+    rule: Rule | None = None
 
 
 class Releases:
@@ -62,7 +67,11 @@ class Releases:
 
     def champions(self) -> dict[str, int]:
         """Return the version in charge of every project that has one."""
-        return self._history.current()
+        return {name: one.champion for name, one in self.standings().items() if one.champion is not None}
+
+    def standings(self) -> dict[str, Standing]:
+        """Return who answers for every project that has a history."""
+        return self._history.standing()
 
     def earlier_champions(self, project: str) -> list[int]:
         """Return the champions before the current one, the latest first."""

@@ -2,51 +2,38 @@
 
 import numpy as np
 
-from leitstand.dataset import Dataset
+from leitstand.dataset import Dataset, positive_class
 from leitstand.prediction import Predictions
-from leitstand.training import positive_class
+from leitstand.rule import Rule
+
+NAMES = {"classification": "class_shares", "regression": "median", "anomaly": "never_alarm"}
 
 
-def baseline_predictions(training: Dataset, holdout: Dataset) -> tuple[Predictions, str]:
-    """Return the baseline's answers for the hold-out, and its name.
+def fit_rule(training: Dataset) -> Rule:
+    """Return the baseline of a training part.
 
     The project's own ``baseline`` rule where it has one; otherwise the class shares of the training part (classification), its median
     (regression), the last known value (regression in time order), or no alarm ever (anomaly).
     """
-    task = training.project.spec.task
-    if task == "classification":
-        return _classes(training, holdout)
-    if task == "regression":
-        return _numbers(training, holdout)
-    return _anomalies(training, holdout)
+    spec, own = training.project.spec, training.baseline is not None
+    if spec.task == "classification":
+        shares = tuple(float(np.mean(training.target == each)) for each in training.classes)
+        return Rule(task=spec.task, own=own, classes=training.classes, positive=positive_class(training), shares=shares)
+    if spec.task == "regression":
+        median = float(np.median(training.target))
+        value = float(training.target[-1]) if spec.split.strategy == "time" else median
+        return Rule(task=spec.task, own=own, value=value, fill=median)
+    if training.baseline is None:
+        return Rule(task=spec.task)
+    threshold = float(np.quantile(training.baseline[~training.target], 1 - spec.training.max_false_alarm_rate))
+    return Rule(task=spec.task, own=True, threshold=threshold)
 
 
-def _classes(training: Dataset, holdout: Dataset) -> tuple[Predictions, str]:
-    classes, positive = training.classes, positive_class(training)
-    if holdout.baseline is not None:
-        said = holdout.baseline[:, None] == np.asarray(classes, dtype=object)
-        probabilities, name = np.where(said, 1.0, 0.0), "project_rule"
-    else:
-        shares = [float(np.mean(training.target == each)) for each in classes]
-        probabilities, name = np.tile(shares, (len(holdout), 1)), "class_shares"
-    value = np.asarray(classes)[probabilities.argmax(axis=1)]
-    score = probabilities[:, classes.index(positive)] if positive is not None else None
-    return Predictions(value, score, probabilities, classes, positive), name
-
-
-def _numbers(training: Dataset, holdout: Dataset) -> tuple[Predictions, str]:
-    if holdout.baseline is not None:
-        values = np.where(np.isfinite(holdout.baseline.astype(float)), holdout.baseline, np.median(training.target))
-        return Predictions(values.astype(float)), "project_rule"
-    median = Predictions(np.full(len(holdout), np.median(training.target)))
-    if training.project.spec.split.strategy != "time":
-        return median, "median"
-    return Predictions(np.full(len(holdout), training.target[-1])), "last_value"
-
-
-def _anomalies(training: Dataset, holdout: Dataset) -> tuple[Predictions, str]:
-    if holdout.baseline is None or training.baseline is None:
-        return Predictions(np.zeros(len(holdout), dtype=bool), np.zeros(len(holdout)), threshold=0.0), "never_alarm"
-    level = 1 - training.project.spec.training.max_false_alarm_rate
-    threshold = float(np.quantile(training.baseline[~training.target], level))
-    return Predictions(holdout.baseline > threshold, holdout.baseline.astype(float), threshold=threshold), "project_rule"
+def baseline_predictions(training: Dataset, holdout: Dataset) -> tuple[Predictions, str]:
+    """Return the baseline's answers for the hold-out, and its name."""
+    rule = fit_rule(training)
+    said = holdout.baseline if rule.own or rule.task != "anomaly" else None
+    if said is not None:
+        return rule.answer(len(holdout), said), "project_rule"
+    in_time = rule.task == "regression" and training.project.spec.split.strategy == "time"
+    return rule.answer(len(holdout)), "last_value" if in_time else NAMES[rule.task]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leitstand.conforming import conform
 from leitstand.contract import Column
-from leitstand.errors import NotEnoughData
+from leitstand.errors import NotEnoughData, UnknownName
 from leitstand.project import Project
 from leitstand.split import holdout_mask, training_mask
 
@@ -123,6 +123,25 @@ def class_values(values: pd.Series, column: Column) -> np.ndarray:
     if column.type == "integer" or (column.type == "number" and (values.dropna() % 1 == 0).all()):
         return values.to_numpy().astype(np.int64)
     return values.to_numpy()
+
+
+def positive_class(dataset: Dataset) -> str | int | float | bool | None:
+    """Return the class that matters: as project.yaml says, otherwise the rarer of two; None for other tasks.
+
+    Raises
+    ------
+    UnknownName
+        If project.yaml names a class that the data do not have.
+    """
+    classes = dataset.classes
+    if len(classes) != 2:
+        return None
+    named = dataset.project.spec.data.positive
+    if named is None:
+        return classes[0] if np.mean(dataset.target == classes[0]) < 0.5 else classes[1]
+    if named not in classes:
+        raise UnknownName("class", str(named), [str(name) for name in classes])
+    return classes[classes.index(named)]
 
 
 def _target(project: Project, frame: pd.DataFrame) -> np.ndarray:

@@ -11,6 +11,7 @@ from leitstand.conforming import conform
 from leitstand.contract import Contract, Scalar
 from leitstand.prediction import Predictions
 from leitstand.project import Project
+from leitstand.rule import Rule
 
 
 class ModelCard(BaseModel):
@@ -29,6 +30,7 @@ class ModelCard(BaseModel):
     ranges : smallest and largest value of every number column of the contract in training
     data_version : content hash of the snapshot it was trained on
     synthetic : whether that was built-in synthetic data
+    rule : the baseline of that training; None in cards from before it was kept
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +49,7 @@ class ModelCard(BaseModel):
     data_version: str = ""
     rows: int = 0
     synthetic: bool = False
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)

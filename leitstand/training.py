@@ -12,8 +12,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from leitstand.baseline import fit_rule
 from leitstand.bootstrap import paired_gain
-from leitstand.dataset import Dataset
+from leitstand.dataset import Dataset, positive_class
 from leitstand.errors import ProjectError, UnknownName
 from leitstand.metrics import Metric, metrics_for, primary_metric
 from leitstand.model import ModelCard, TrainedModel
@@ -122,7 +123,7 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
         scores.append(CandidateScore(name, _score(dataset, metric, answers[name]), time.perf_counter() - started))
     name = _choice(dataset, metric, scores, answers)
     fitted = _fit(dataset, name, candidates[name])
-    card = _card(dataset, name, data_version, synthetic, answers[name])
+    card = _card(dataset, name, data_version, synthetic, answers[name]).model_copy(update={"rule": fit_rule(dataset)})
     return Training(TrainedModel(fitted, card), metric.name, tuple(scores))
 
 
@@ -259,25 +260,6 @@ def conformal_quantile(values: np.ndarray, level: float) -> float:
     """Return the ⌈(n+1)·level⌉-th smallest of n values (the largest where there are too few), so that the next one is covered with ``level``."""
     rank = min(len(values), int(np.ceil((len(values) + 1) * level)))
     return float(np.sort(values)[rank - 1])
-
-
-def positive_class(dataset: Dataset) -> str | int | float | bool | None:
-    """Return the class that matters: as project.yaml says, otherwise the rarer of two; None for other tasks.
-
-    Raises
-    ------
-    UnknownName
-        If project.yaml names a class that the data do not have.
-    """
-    classes = dataset.classes
-    if len(classes) != 2:
-        return None
-    named = dataset.project.spec.data.positive
-    if named is None:
-        return classes[0] if np.mean(dataset.target == classes[0]) < 0.5 else classes[1]
-    if named not in classes:
-        raise UnknownName("class", str(named), [str(name) for name in classes])
-    return classes[classes.index(named)]
 
 
 def _ranges(dataset: Dataset) -> dict[str, tuple[float, float]]:

@@ -34,7 +34,14 @@ def stats(project: Name, json: Json = False) -> None:
     say("log.size", rows=rows, labels=found.labels, megabytes=_megabytes(found.database_bytes))
     for one in found.versions:
         moments = {"first": f"{one.first:%Y-%m-%d %H:%M}", "last": f"{one.last:%Y-%m-%d %H:%M} UTC"}
-        say("log.version_line", version=one.model_version, rows=one.rows, megabytes=_megabytes(one.bytes), **moments)
+        say(
+            "log.version_line",
+            version=one.model_version,
+            role=one.role,
+            rows=one.rows,
+            megabytes=_megabytes(one.bytes),
+            **moments,
+        )
 
 
 @log.command(epilog="Example: leitstand log show loans --column customer_id --value 4711 > about_4711.jsonl")
@@ -184,7 +191,7 @@ def _search(predictions: "PredictionLog", project: str, column: str, value: str)
 def _shown(project: str, found: "LogStats") -> dict[str, Any]:
     def version(one: "VersionStats") -> dict[str, Any]:
         moments = {"first": one.first.isoformat(), "last": one.last.isoformat()}
-        return {"model_version": one.model_version, "rows": one.rows, **moments, "bytes": one.bytes}
+        return {"model_version": one.model_version, "role": one.role, "rows": one.rows, **moments, "bytes": one.bytes}
 
     every = found.versions
     return {

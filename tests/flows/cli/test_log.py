@@ -60,7 +60,7 @@ def test_stats_tell_what_the_log_holds(plant: Workshop) -> None:
     assert told["database_bytes"] > told["bytes"]
     shown = plant.done("log", "stats", "parts")
     assert "14 predictions, 10 labels; the log of all projects takes 0." in shown.told
-    assert f"version 1: 14 predictions, {TODAY - timedelta(days=100):%Y-%m-%d %H:%M} to" in shown.told
+    assert f"version 1 (champion): 14 predictions, {TODAY - timedelta(days=100):%Y-%m-%d %H:%M} to" in shown.told
 
 
 def test_show_prints_all_about_one_person_as_json_lines(plant: Workshop) -> None:
