@@ -61,10 +61,10 @@ def reigning(project: str, settings: Settings) -> Promotion | None:
     """Return the promotion that put the model now in charge there, also where a rollback has brought it back."""
     history = History(settings.database("history"))
     try:
-        entries = history.read(project)
+        entries, champion = history.read(project), history.current().get(project)
     finally:
         history.close()
-    promotions = [one for one in entries if one.to_version == entries[-1].to_version and one.kind == "promote"]
+    promotions = [one for one in entries if one.to_version == champion and one.kind == "promote"]
     return promotions[-1] if promotions else None
 
 

@@ -1,137 +1,40 @@
-"""Registered models, their champion, and what became champion when and why.
+"""Who is in charge of a project, who is on trial, and how they came there.
 
-A version is registered only after its files were read back with the right hash, and the alias is set only after the version stands in the
-registry and the promotion in the history. So a process killed at any point leaves at worst files nobody points at, a version nobody promoted,
-or a promotion whose alias is still to be set; ``champion`` sets it then.
+A version is put in charge or on trial only after its release is published, and MLflow's alias is set only after the history says so. So a
+process killed at any point leaves at worst a release that nobody names, or a promotion whose alias is still to be set; ``champion`` sets it
+then.
 """
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-
-from infra.history import History, Kind, Promotion
-from infra.locks import hold
-from infra.mlflow_client import is_missing, local_folder, mlflow_errors, open_client
-from infra.publishing import publish
-from infra.releases import Release, Releases
+from infra.history import SHARE, History, Kind, Mode, Promotion, Standing
+from infra.mlflow_client import mlflow_errors
+from infra.registered import CHAMPION, Models, ModelVersion
 from infra.settings import Settings
-from infra.tracking import MODEL_TAG, Tracker
-from leitstand.errors import ModelError, StateError, TamperedModel, UnknownName
-from leitstand.model import TrainedModel
-from leitstand.model_file import digest, load_model
+from leitstand.errors import StateError, UnknownName
 
-CHAMPION = "champion"
-LOCK_WAIT_SECONDS = 60.0
+__all__ = ["CHAMPION", "ModelVersion", "Registry"]
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered model.
-
-    Parameters
-    ----------
-    version : 1, 2, … within the project
-    sha256 : of the stored model, checked at every load
-    data_version : content hash of the snapshot it was trained on
-    alias : ``champion`` or None
-    location : folder or address of its files
-    """
-
-    project: str
-    version: int
-    run_id: str
-    sha256: str
-    data_version: str
-    alias: str | None
-    created: datetime
-    tags: Mapping[str, str]
-    location: str
-
-
-class Registry:
-    """The models of all projects."""
+class Registry(Models):
+    """The models of all projects, and who is in charge."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._tracker = Tracker(settings)
+        super().__init__(settings)
         self._history = History(settings.database("history"))
-        self._releases = Releases(settings)
-
-    @cached_property
-    def _client(self) -> MlflowClient:
-        return open_client(self._settings)
 
     def close(self) -> None:
-        """Close the connections to the history."""
+        """Close the connections to the databases."""
+        super().close()
         self._history.close()
-        self._releases.close()
 
-    def register(self, project: str, run_id: str, sha256: str, tags: Mapping[str, str]) -> ModelVersion:
-        """Make the model that ``Tracker.log_model`` stored for the run a version of the project; the same run and hash again changes nothing.
-
-        Parameters
-        ----------
-        sha256 : as ``save_model`` returned it; the stored files are read back and compared with it first
-        tags : ``data_version``, ``code_version``, ``lock_hash`` and whatever else is to stand with the version
-
-        Raises
-        ------
-        TamperedModel
-            If what was stored is not what was saved.
-        ModelError
-            If the run has no model.
-        StateError
-            If MLflow's database or server cannot be reached or written.
-        """
-        with self._locked(project), mlflow_errors(self._settings):
-            for version in self.versions(project):
-                if version.run_id == run_id and version.sha256 == sha256:
-                    return version
-            model_id = self._client.get_run(run_id).data.tags.get(MODEL_TAG)
-            if model_id is None:
-                raise ModelError("infra.run_without_model", run=run_id)
-            location = self._client.get_logged_model(model_id).artifact_location
-            self._check_stored(location, sha256)
-            self._ensure_registered(project)
-            kept = {**tags, "sha256": sha256, MODEL_TAG: model_id}
-            made = self._client.create_model_version(
-                project, location, run_id, kept, model_id=model_id
-            )  # a server asks for the id
-            return _version(made, None)
-
-    def versions(self, project: str) -> list[ModelVersion]:
-        """Return all versions of the project, oldest first; empty before the first."""
-        with mlflow_errors(self._settings):
-            aliases = self._aliases(project)
-            found = self._client.search_model_versions(f"name = '{project}'", max_results=10_000)
-            return sorted((_version(made, aliases) for made in found), key=lambda version: version.version)
-
-    def version(self, project: str, number: int) -> ModelVersion:
-        """Return one version.
-
-        Raises
-        ------
-        UnknownName
-            If there is none of that number.
-        """
-        with mlflow_errors(self._settings):
-            try:
-                return _version(self._client.get_model_version(project, str(number)), self._aliases(project))
-            except MlflowException as error:
-                if not is_missing(error):
-                    raise
-        raise UnknownName("version", str(number), [str(version.version) for version in self.versions(project)])
+    def standing(self, project: str) -> Standing | None:
+        """Return who answers for the project; None before its first promotion."""
+        return self._history.standing().get(project)
 
     def champion(self, project: str) -> ModelVersion | None:
         """Return the version that answers for the project, or None before the first promotion.
@@ -190,7 +93,7 @@ class Registry:
         return self._enthrone(project, "rollback", version, who, why, evidence)
 
     def history(self, project: str) -> list[Promotion]:
-        """Return all promotions and rollbacks, oldest first, after checking that none was changed.
+        """Return the whole history, oldest first, after checking that no entry was changed.
 
         Raises
         ------
@@ -200,56 +103,99 @@ class Registry:
         self._history.verify(project)
         return self._history.read(project)
 
-    def fetch(self, version: ModelVersion) -> TrainedModel:
-        """Return the model of a version, its hash checked before it is loaded.
+    def begin_trial(
+        self,
+        project: str,
+        version: int,
+        mode: Mode,
+        share: float,
+        *,
+        who: str,
+        why: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> Promotion:
+        """Let a challenger answer beside the champion; the same trial again changes nothing.
+
+        Parameters
+        ----------
+        mode : ``shadow`` answers silently, ``canary`` answers a share of the requests
+        share : of the requests, above 0 and at most 0.5; 0 in the shadow
 
         Raises
         ------
-        TamperedModel
-            If a file is missing or changed.
         StateError
-            If the files cannot be fetched.
+            If there is no champion to compare with, the version is the champion, or another challenger is on trial; or a database cannot be
+            reached or written.
+        UnknownName, TamperedModel
+            As in ``promote``.
         """
-        return load_model(self.model_folder(version), version.sha256)
+        with self._locked(project), mlflow_errors(self._settings):
+            now = self._require_standing(project)
+            if now.challenger == version and (now.mode, now.share) == (mode, share):
+                return [one for one in self._history.read(project) if one.kind == mode][-1]
+            if now.champion is None or now.champion == version or now.challenger is not None:
+                problem = "trial_running" if now.challenger is not None else "trial_of_champion"
+                raise StateError(f"maintenance.{problem}", project=project, version=version, challenger=now.challenger)
+            self.publish(self.version(project, version))
+            held = {**(evidence or {}), SHARE: share}
+            return self._history.append(project, mode, version, who=who, why=why, evidence=held)
 
-    def model_folder(self, version: ModelVersion) -> Path:
-        """Return a folder with the files of a version; those of a remote store are kept in the state folder under their hash."""
-        here = local_folder(version.location)
-        if here is not None:
-            return here
-        with mlflow_errors(self._settings):
-            kept = self._settings.folder("cache", "models") / version.sha256
-            if kept.exists() and _has_hash(kept, version.sha256):
-                return kept
-            with tempfile.TemporaryDirectory(dir=kept.parent) as fresh:
-                fetched = self._tracker.fetch_model(version.location, Path(fresh))
-                shutil.rmtree(kept, ignore_errors=True)
-                fetched.replace(kept) if fetched != Path(fresh) else shutil.copytree(fresh, kept)
-        return kept
-
-    def publish(self, version: ModelVersion) -> Path:
-        """Return the release folder of a version, made where it is missing.
+    def withdraw(self, project: str, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """End the trial that is running; the champion stays.
 
         Raises
         ------
-        TamperedModel
-            If the files are not the registered ones.
         StateError
-            If MLflow cannot be reached, or the disk cannot be written.
+            If no trial is running, or a database cannot be reached or written.
         """
-        folder = self._releases.folder(version.project, version.version)
-        with mlflow_errors(self._settings):
-            release = Release(
-                project=version.project,
-                version=version.version,
-                run_id=version.run_id,
-                sha256=version.sha256,
-                data_version=version.data_version,
-                created=version.created,
-                metrics=dict(self._tracker.run(version.run_id).metrics),
-            )
-            publish(release, self.model_folder(version), self._tracker, folder)
-        return folder
+        with self._locked(project):
+            challenger = self._require_standing(project).challenger
+            if challenger is None:
+                raise StateError("maintenance.no_trial", project=project)
+            return self._history.append(project, "withdraw", challenger, who=who, why=why, evidence=evidence)
+
+    def pause(self, project: str, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """Let the project's fallback answer instead of its models, until ``resume``.
+
+        Raises
+        ------
+        StateError
+            If it is paused already or has no champion, or a database cannot be reached or written.
+        """
+        return self._halt(project, "pause", who, why, evidence)
+
+    def resume(self, project: str, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """Let the champion answer again.
+
+        Raises
+        ------
+        StateError
+            If it is not paused, or a database cannot be reached or written.
+        """
+        return self._halt(project, "resume", who, why, evidence)
+
+    def _halt(self, project: str, kind: Kind, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
+        with self._locked(project):
+            now = self._require_standing(project)
+            if now.paused == (kind == "pause"):
+                key = "already_paused" if now.paused else "not_paused"
+                raise StateError(f"maintenance.{key}", project=project, why=now.why, since=f"{now.since:%Y-%m-%d %H:%M}")
+            assert now.champion is not None, "a history begins with a promotion"
+            return self._history.append(project, kind, now.champion, who=who, why=why, evidence=evidence)
+
+    def _require_standing(self, project: str) -> Standing:
+        """Return who answers, by a history that nobody changed.
+
+        Raises
+        ------
+        StateError
+            If the history was changed, or is empty.
+        """
+        self._history.verify(project)
+        now = self.standing(project)
+        if now is None:
+            raise StateError("flows.no_champion", project=project)
+        return now
 
     def _enthrone(
         self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None
@@ -268,53 +214,3 @@ class Registry:
             _logger.warning("Champion of %s in MLflow was version %s, the history says %s: set right.", project, alias, champion)
             self._client.set_registered_model_alias(project, CHAMPION, str(champion))
         return champion
-
-    def _aliases(self, project: str) -> dict[str, int]:
-        try:
-            return {alias: int(number) for alias, number in self._client.get_registered_model(project).aliases.items()}
-        except MlflowException as error:
-            if is_missing(error):
-                return {}
-            raise
-
-    def _ensure_registered(self, project: str) -> None:
-        try:
-            self._client.get_registered_model(project)
-        except MlflowException as error:
-            if not is_missing(error):
-                raise
-            self._client.create_registered_model(project)
-
-    def _check_stored(self, location: str, sha256: str) -> None:
-        here = local_folder(location)
-        with tempfile.TemporaryDirectory() as fresh:
-            stored = here if here is not None else self._tracker.fetch_model(location, Path(fresh))
-            found = digest(stored)
-        if found != sha256:
-            raise TamperedModel("errors.model_hash", path=location, expected=sha256[:12], found=found[:12])
-
-    def _locked(self, project: str) -> Any:
-        return hold(self._settings, f"registry-{project}", wait_seconds=LOCK_WAIT_SECONDS)
-
-
-def _has_hash(folder: Path, sha256: str) -> bool:
-    try:
-        return digest(folder) == sha256
-    except TamperedModel:
-        return False
-
-
-def _version(made: Any, aliases: Mapping[str, int] | None) -> ModelVersion:
-    number = int(made.version)
-    named = [alias for alias, target in (aliases or {}).items() if target == number]
-    return ModelVersion(
-        project=made.name,
-        version=number,
-        run_id=made.run_id,
-        sha256=made.tags.get("sha256", ""),
-        data_version=made.tags.get("data_version", ""),
-        alias=named[0] if named else None,
-        created=datetime.fromtimestamp(made.creation_timestamp / 1000, UTC),
-        tags=dict(made.tags),
-        location=made.source,
-    )

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from infra.mlflow_client import open_client
 from infra.registry import CHAMPION, ModelVersion, Registry
+from infra.releases import Releases
 from infra.settings import Settings, load_settings
 from infra.tracking import Tracker
 from leitstand.errors import ModelError, StateError, TamperedModel, UnknownName
@@ -196,7 +197,7 @@ def test_models_of_a_store_elsewhere_are_fetched_once_and_checked(
     version = registered(settings)
     assert version.location.startswith(str(tmp_path / "share" / "artifacts" / "demo"))
     registry = Registry(settings)
-    monkeypatch.setattr("infra.registry.local_folder", lambda location: None)  # as for s3://: not on this file system
+    monkeypatch.setattr("infra.registered.local_folder", lambda location: None)  # as for s3://: not on this file system
     kept = registry.model_folder(version)
     assert kept == settings.root / "cache" / "models" / version.sha256
     (kept / MODEL_FILE).write_bytes(b"changed in the cache")
@@ -205,6 +206,60 @@ def test_models_of_a_store_elsewhere_are_fetched_once_and_checked(
     (kept / MODEL_FILE).write_bytes(b"changed in the cache")
     with pytest.raises(TamperedModel, match="not the one that was registered"):
         registry.fetch(version)
+
+
+@pytest.fixture
+def reigning(settings: Settings, registered: Register) -> Registry:
+    """Version 1 in charge, version 2 registered."""
+    registry = Registry(settings)
+    registered(settings)
+    registry.promote("demo", 1, who="anna", why="first")
+    registered(settings)
+    return registry
+
+
+def test_a_trial_begins_once_and_ends_with_withdrawal_or_promotion(reigning: Registry, settings: Settings) -> None:
+    for _ in range(2):  # a pass that was killed after the note begins it again
+        entry = reigning.begin_trial("demo", 2, "canary", 0.2, who="anna", why="try", evidence={"gain": 0.1})
+    assert (entry.kind, entry.from_version, entry.to_version, entry.evidence) == ("canary", 1, 2, {"gain": 0.1, "share": 0.2})
+    assert Releases(settings).has("demo", 2)
+    champion = reigning.champion("demo")
+    assert champion is not None
+    assert champion.version == alias(settings) == 1
+    assert reigning.withdraw("demo", who="anna", why="worse").to_version == 2
+    reigning.begin_trial("demo", 2, "shadow", 0.0, who="anna", why="again")
+    reigning.promote("demo", 2, who="anna", why="as good")
+    assert [one.kind for one in reigning.history("demo")] == ["promote", "canary", "withdraw", "shadow", "promote"]
+    standing = reigning.standing("demo")
+    assert standing is not None
+    assert (standing.champion, standing.challenger) == (2, None)
+
+
+def test_a_trial_needs_a_champion_and_somebody_else_to_try(reigning: Registry, registered: Register, settings: Settings) -> None:
+    with pytest.raises(StateError, match="Version 1 is the champion of demo already"):
+        reigning.begin_trial("demo", 1, "shadow", 0.0, who="anna", why="try")
+    with pytest.raises(StateError, match="No challenger of demo is on trial"):
+        reigning.withdraw("demo", who="anna", why="worse")
+    reigning.begin_trial("demo", 2, "shadow", 0.0, who="anna", why="try")
+    registered(settings)
+    with pytest.raises(StateError, match=r"Version 3 of demo cannot go on trial: version 2 is"):
+        reigning.begin_trial("demo", 3, "shadow", 0.0, who="anna", why="try")
+    with pytest.raises(StateError, match="no champion"):
+        reigning.begin_trial("other", 1, "shadow", 0.0, who="anna", why="try")
+
+
+def test_a_pause_holds_until_somebody_resumes(reigning: Registry) -> None:
+    with pytest.raises(StateError, match="demo is not paused"):
+        reigning.resume("demo", who="anna", why="?")
+    reigning.pause("demo", who="anna", why="sensor dead")
+    with pytest.raises(StateError, match=r"demo is paused already, since .* UTC: sensor dead"):
+        reigning.pause("demo", who="anna", why="again")
+    reigning.promote("demo", 2, who="anna", why="better")
+    standing = reigning.standing("demo")
+    assert standing is not None
+    assert (standing.paused, standing.champion, standing.why) == (True, 2, "sensor dead")
+    reigning.resume("demo", who="anna", why="sensor changed")
+    assert [(one.kind, one.to_version) for one in reigning.history("demo")[1:]] == [("pause", 1), ("promote", 2), ("resume", 2)]
 
 
 PROMOTER = """
@@ -231,12 +286,27 @@ PROMOTER = """
         "registered": (MlflowClient, "create_model_version", after),
         "noted": (History, "append", after),
         "aliased": (MlflowClient, "set_registered_model_alias", after),
+        "published": (Registry, "publish", after),
+        "tried": (History, "append", after),
+        "withdrawn": (History, "append", after),
+        "paused": (History, "append", after),
+        "returned": (History, "append", after),
+    }
+
+    acts = {
+        "published": lambda registry: registry.begin_trial("demo", 3, "canary", 0.1, who="anna", why="try"),
+        "tried": lambda registry: registry.begin_trial("demo", 3, "canary", 0.1, who="anna", why="try"),
+        "withdrawn": lambda registry: registry.withdraw("demo", who="anna", why="worse"),
+        "paused": lambda registry: registry.pause("demo", who="anna", why="broken"),
+        "returned": lambda registry: registry.rollback("demo", who="anna", why="worse"),
     }
 
     def promote(home, folder, sha256, stop):
         owner, name, deadly = places[stop]
         setattr(owner, name, deadly(getattr(owner, name)))
         settings = load_settings(home=Path(home))
+        if stop in acts:
+            return acts[stop](Registry(settings))
         inputs = Contract(id="d", table="d", columns=(Column(name="a", type="number"), Column(name="b", type="number")))
         tracker, registry = Tracker(settings), Registry(settings)
         run_id = tracker.start("demo", "second", {}, {})
@@ -281,6 +351,20 @@ def test_kill_9_between_any_two_steps_leaves_a_whole_champion(
         assert (found.version, alias(settings), len(registry.versions("demo"))) == (champion, champion, versions), stop
         assert registry.fetch(found).card.candidate == "logistic"
         assert registry.history("demo")[-1].to_version == champion
+    for stop, entries, challenger, paused in (
+        ("published", 3, None, False),
+        ("tried", 4, 3, False),
+        ("withdrawn", 5, None, False),
+        ("paused", 6, None, True),
+        ("returned", 7, None, True),
+    ):
+        print(stop, file=process.stdin, flush=True)
+        assert process.stdout.readline() == "-9\n", process.communicate()[1]
+        standing, found = registry.standing("demo"), registry.champion("demo")
+        assert found is not None
+        assert standing is not None
+        assert (standing.challenger, standing.paused, len(registry.history("demo"))) == (challenger, paused, entries), stop
+        assert standing.champion == found.version == alias(settings), stop
     assert registered(settings).version == versions + 1  # and the next run succeeds
     registry.promote("demo", versions + 1, who="anna", why="next")
     assert alias(settings) == versions + 1
