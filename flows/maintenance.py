@@ -7,10 +7,10 @@ from flows.introduction import promote
 from flows.practice_check import Pilot, practice_check
 from flows.stage import stage
 from flows.status_quo import status_quo
-from flows.watch import require_champion, signals, watch
+from flows.watch import look, note_pass, require_champion
 from flows.workspace import Desk
 from infra.locks import project_lock
-from leitstand.decision import Decision, decide
+from leitstand.decision import Decision
 from leitstand.now import now
 from monitoring.result import MonitoringResult
 
@@ -43,12 +43,12 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
         If the project has no champion yet.
     """
     with project_lock(desk.settings, desk.project.name):
-        found = watch(desk, html)
-        decision = decide(desk.project.spec, signals(desk, found))
-        pilot, acted = (None, "none") if dry_run else act(desk, decision, who)
+        looked = look(desk, html)
+        pilot, acted = (None, "none") if dry_run else act(desk, looked.decision, who)
         if not dry_run:
+            note_pass(desk, looked, acted)
             forget(desk)
-        return Maintained(found, decision, pilot, require_champion(desk).version, acted)
+        return Maintained(looked.monitoring, looked.decision, pilot, require_champion(desk).version, acted)
 
 
 def forget(desk: Desk) -> int:

@@ -1,6 +1,7 @@
-"""Looking at the champion in use: the logged window against the reference of its run."""
+"""Looking at the champion in use: the logged window against the reference of its run, and what follows from it."""
 
 import tempfile
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,13 +11,58 @@ from flows.stage import stage
 from flows.workspace import Desk
 from infra.prediction_log import logged_inputs
 from infra.registry import ModelVersion
-from leitstand.decision import Signals
+from infra.passes import Pass, Passes
+from leitstand.decision import Decision, Signals, decide
 from leitstand.errors import StateError
 from leitstand.now import now
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
 
 ANSWERS = ("prediction", "score", "lower", "upper", "label", "time")
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One look at the champion, and what follows from it and from the looks before."""
+
+    monitoring: MonitoringResult
+    signals: Signals
+    decision: Decision
+
+
+def look(desk: Desk, html: bool = False) -> Looked:
+    """Watch the champion, and decide from that and from the passes before what to do. Nothing is noted: see ``note_pass``.
+
+    Raises
+    ------
+    StateError
+        If the project has no champion yet.
+    """
+    found = watch(desk, html)
+    seen = signals(desk, found)
+    return Looked(found, seen, decide(desk.project.spec, seen))
+
+
+def note_pass(desk: Desk, looked: Looked, acted: str) -> Pass:
+    """Keep a pass of the maintenance loop, so that later ones can count windows and wait after a training.
+
+    Parameters
+    ----------
+    acted : what was done, as ``Maintained.acted``; a decision to retrain counts as a training unless this is ``none``
+    """
+    passes = Passes(desk.settings.database("history"))
+    try:
+        return passes.append(
+            desk.project.name,
+            model_version=looked.monitoring.model_version or 0,
+            acted=acted,
+            trained=looked.decision.action == "retrain" and acted != "none",
+            signals=looked.signals.model_dump(mode="json"),
+            decision=looked.decision.model_dump(mode="json"),
+            figures=looked.monitoring.metrics,
+        )
+    finally:
+        passes.close()
 
 
 @stage("monitor")
