@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flows.workspace import Desk
 from infra.incidents import Incidents
-from infra.messages import Delivery, Weight, send, shown_address
 from infra.settings import read_variable
 from leitstand.incident import RANK, Incident, Severity, Statement
 from leitstand.now import now
 from leitstand.texts import Language, text
 
+if TYPE_CHECKING:  # loads Apprise, which a pass that has nothing to tell does not need
+    from infra.messages import Delivery, Weight
+
 VARIABLE = "env:"
-WEIGHTS: dict[Severity, Weight] = {"info": "info", "warning": "warning", "critical": "failure"}
+WEIGHTS: "dict[Severity, Weight]" = {"info": "info", "warning": "warning", "critical": "failure"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class Channel:
     name: str
     address: str | None
 
-    def deliver(self, title: str, body: str, severity: Severity) -> Delivery:
+    def deliver(self, title: str, body: str, severity: Severity) -> "Delivery":
         """Send a message."""
+        from infra.messages import Delivery, send
+
         if self.address is None:
             return Delivery(Statement.of("incidents.channel_no_variable", name=self.name.removeprefix(VARIABLE)))
         return send(self.address, title, body, WEIGHTS[severity])
@@ -38,6 +43,10 @@ class Channel:
 
 def channels(desk: Desk) -> list[Channel]:
     """Return the channels of the project, each with a name of its own."""
+    if not desk.project.spec.when_it_errs.notify:
+        return []
+    from infra.messages import shown_address
+
     made: list[Channel] = []
     for given in desk.project.spec.when_it_errs.notify:
         address = read_variable(given.removeprefix(VARIABLE)) if given.startswith(VARIABLE) else given
