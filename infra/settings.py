@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     language : of everything a person reads
     real_data : folder of public data sets, for tests and benchmarks
     clock : file with the time that a time-lapse has reached; the machine's clock where unset
+    worker_runs : scheduled runs at the same time; each may use all cores and the memory of a training
+    run_minutes : after which the worker ends a scheduled run
     """
 
     model_config = SettingsConfigDict(env_prefix="LEITSTAND_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -67,6 +69,8 @@ class Settings(BaseSettings):
     language: Language = "en"
     real_data: Path | None = None
     clock: Path | None = None
+    worker_runs: int = Field(default=1, ge=1, le=64)
+    run_minutes: float = Field(default=360, gt=0)
 
     @cached_property
     def root(self) -> Path:
@@ -90,6 +94,11 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.root / f'{name}.db'}"
 
+    def environment(self) -> dict[str, str]:
+        """Return these settings as the variables that give a child process the same ones, wherever it runs."""
+        own = {f"LEITSTAND_{name.upper()}": _plain(value) for name, value in self.model_dump().items()}
+        return own | {"LEITSTAND_HOME": str(self.root), "LEITSTAND_WORKSPACE": str(self.workspace.resolve())}
+
     def folder(self, *parts: str) -> Path:
         """Return a folder below the state folder, made if missing.
 
@@ -101,6 +110,12 @@ class Settings(BaseSettings):
         path = self.root.joinpath(*parts)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
 
 
 def load_settings(**overrides: Any) -> Settings:

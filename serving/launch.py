@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 import psutil
-from pydantic import SecretStr
 
 import serving
 from infra.api_keys import KeyStore
@@ -210,15 +209,7 @@ def _command(projects: Sequence[str], host: str, port: int, tls: Certificate | N
 def _environment(settings: Settings) -> Mapping[str, str]:
     """Return our environment with exactly these settings in it; BentoML keeps its files in our state folder."""
     calm_tools()
-    own = {f"LEITSTAND_{name.upper()}": _plain(value) for name, value in settings.model_dump().items()}
-    own |= {"LEITSTAND_HOME": str(settings.root), "LEITSTAND_WORKSPACE": str(settings.workspace.resolve())}
-    return child_environment(own | {"BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"})
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return "" if value is None else str(value)
+    return child_environment(settings.environment() | {"BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"})
 
 
 def _near(address: str) -> str:
