@@ -1,10 +1,13 @@
 """Sending a message to an address such as ``mailto://…`` or ``json://…``; the one place that knows Apprise.
 
 Apprise 1.13 calls nobody but the address: it has no telemetry. What it does by itself is switched off here: pictures from its own site,
-its name in what it sends, a store of its own on disk. It logs addresses with their passwords when it debugs, so that none of its log is passed on.
+its name in what it sends, a store of its own on disk. It and its HTTP library log addresses with all that is secret in them when they
+debug, so none of their log is passed on.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -104,22 +107,25 @@ class _Heard(logging.Handler):
         self.lines.append(" ".join(record.getMessage().split()))
 
 
-class _silence:  # noqa: N801 - reads as what it does
-    """Keep Apprise's log from everybody else for as long as a block runs."""
-
-    def __enter__(self) -> _Heard:
-        self._logger = logging.getLogger("apprise")
-        self._before = self._logger.propagate, self._logger.level
-        self._heard = _Heard()
-        self._logger.propagate = False
-        self._logger.setLevel(logging.WARNING)
-        self._logger.addHandler(self._heard)
-        return self._heard
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self._heard)
-        self._logger.propagate, level = self._before
-        self._logger.setLevel(level)
+@contextmanager
+def _silence() -> Iterator[_Heard]:
+    """Keep the logs of Apprise and of its HTTP library from everybody else for as long as a block runs, and yield what Apprise warned of."""
+    heard = _Heard()
+    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
+    before = [(one.propagate, one.level) for one in loggers]
+    for one in loggers:
+        one.propagate = False
+        one.setLevel(logging.WARNING)
+    loggers[0].addHandler(heard)
+    loggers[1].addHandler(nowhere := logging.NullHandler())
+    try:
+        yield heard
+    finally:
+        loggers[0].removeHandler(heard)
+        loggers[1].removeHandler(nowhere)
+        for one, (propagate, level) in zip(loggers, before, strict=True):
+            one.propagate = propagate
+            one.setLevel(level)
 
 
 def _opened(address: str) -> "apprise.NotifyBase | None":

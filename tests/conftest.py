@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from post_office import MailServer, WebhookServer, running_mail_server, running_webhook
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from infra.settings import calm_tools
@@ -114,3 +115,29 @@ def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
     place = {"host": "127.0.0.1", "port": postgresql_server.port, "user": USER, "password": PASSWORD}
     with DatabaseJanitor(dbname=name, **place):
         yield postgresql_server.url(name)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens at."""
+    return _free_port()
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach servers on loopback also where the machine goes through a proxy."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def mail_server(free_port: int) -> Iterator[MailServer]:
+    """A real SMTP server that keeps what it is sent."""
+    with running_mail_server(free_port) as server:
+        yield server
+
+
+@pytest.fixture
+def webhook(no_proxy: None) -> Iterator[WebhookServer]:
+    """A real HTTP server that keeps what it is sent."""
+    with running_webhook() as server:
+        yield server
