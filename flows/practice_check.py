@@ -1,6 +1,7 @@
 """M4, practice check: is the data good enough, and does the pilot beat today's figure?"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,7 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.result import CheckResult, save_quarantine
-from flows.registration import already_registered, register
+from flows.registration import already_registered, register, rows_of
 from flows.stage import stage
 from flows.status_quo import Inventory
 from flows.workspace import Desk
@@ -23,7 +24,8 @@ from leitstand.judging import Champion, Judgement, judge
 from leitstand.leaks import refuse_leaks
 from leitstand.milestones import Milestone, Verdict, milestone
 from leitstand.prediction import Predictions
-from leitstand.training import LearningCurve, Training, learning_curve, train
+from leitstand.recency import FEWEST_ROWS, recent_rows, trained
+from leitstand.training import LearningCurve, Training, learning_curve
 
 REFERENCE_MOST_ROWS = 10_000  # a distribution is known well enough then
 
@@ -62,20 +64,26 @@ class Pilot:
 
 
 @stage("practice-check")
-def practice_check(desk: Desk, inventory: Inventory) -> Pilot:
-    """M4: check the contract, keep a data version, train, judge against today's figure, register."""
+def practice_check(desk: Desk, inventory: Inventory, since: datetime | None = None) -> Pilot:
+    """M4: check the contract, keep a data version, train, judge against today's figure, register.
+
+    Parameters
+    ----------
+    since : when the world changed, as far as is known: the newest rows are then judged on, and may be all that is learned from
+    """
     started = perf_counter()
     accepted = accept(desk, inventory)
-    training_part, holdout = split(desk, accepted.snapshot)
-    training, curve = fit(desk, training_part, accepted.snapshot, inventory.synthetic)
-    known = reference(training, training_part)
+    before = 0 if since is None else rows_before(desk, since)
+    training_part, holdout, fresh = split(desk, accepted.snapshot, before)
+    training, curve = fit(desk, training_part, len(holdout), accepted.snapshot, inventory.synthetic, fresh)
+    known = reference(training, newest(training_part, len(holdout), fresh))
     judgement = examine(desk, training, training_part, holdout, accepted.snapshot)
     version = already_registered(desk, accepted.snapshot, judgement, holdout)
     unchanged = version is not None and version.alias == CHAMPION
     if unchanged:
-        judgement = judgement.without_gate("champion")
+        judgement = judgement.without_rival()
     if version is None:
-        version = register(desk, accepted.snapshot, training, judgement, curve, known, holdout)
+        version = register(desk, accepted.snapshot, training, judgement, curve, known, training_part, holdout)
     figures = desk.project.spec.benefit
     earned = None if figures is None else business_case(figures, measured_error(desk.project.spec.task, judgement))
     evidence = {
@@ -125,8 +133,14 @@ def keep(desk: Desk, frame: pd.DataFrame, provenance: dict[str, Any]) -> Snapsho
     return desk.snapshots.save(desk.project.name, frame, file_columns=files, provenance=provenance)
 
 
-def split(desk: Desk, snapshot: Snapshot) -> tuple[Dataset, Dataset]:
-    """Return the training part and the hold-out of a data version.
+def rows_before(desk: Desk, since: datetime) -> int:
+    """Return how many rows the newest data version had that was delivered before a moment; 0 where there was none."""
+    earlier = [one for one in desk.snapshots.provenance(desk.project.name) if one.time < since]
+    return earlier[-1].rows if earlier else 0
+
+
+def split(desk: Desk, snapshot: Snapshot, before: int = 0) -> tuple[Dataset, Dataset, int]:
+    """Return the training part and the hold-out of a data version, and how many labelled rows came after its first ``before`` rows.
 
     Raises
     ------
@@ -138,13 +152,22 @@ def split(desk: Desk, snapshot: Snapshot) -> tuple[Dataset, Dataset]:
     desk.report("M4", "split")
     dataset = make_dataset(desk.project, desk.snapshots.load(desk.project.name, snapshot.version))
     refuse_leaks(dataset)
-    return training_and_holdout(dataset)
+    fresh = int((dataset.frame.index >= before).sum()) if before else 0
+    return *training_and_holdout(dataset, fresh), fresh
 
 
-def fit(desk: Desk, training_part: Dataset, snapshot: Snapshot, synthetic: bool) -> tuple[Training, LearningCurve | None]:
-    """Compare the candidates and fit the best; find out whether more data would help."""
+def fit(
+    desk: Desk, training_part: Dataset, held: int, snapshot: Snapshot, synthetic: bool, fresh: int = 0
+) -> tuple[Training, LearningCurve | None]:
+    """Compare the candidates and fit the best; find out whether more data would help.
+
+    Parameters
+    ----------
+    held : rows of the hold-out
+    fresh : labelled rows since the world changed; where a model of them alone is better, they are all that is learned from
+    """
     desk.tools.load_later()
-    made = train(training_part, snapshot.version, synthetic, lambda name: desk.report("M4", f"train {name}"))
+    made = trained(training_part, held, snapshot.version, synthetic, fresh, lambda name: desk.report("M4", f"train {name}"))
     if not desk.project.spec.training.learning_curve:
         return made, None
     desk.report("M4", "learning curve")
@@ -155,8 +178,17 @@ def examine(desk: Desk, training: Training, training_part: Dataset, holdout: Dat
     """Judge the pilot on the hold-out, against the champion if there is one."""
     desk.report("M4", "judge")
     version = desk.registry.champion(desk.project.name)
-    champion = None if version is None else Champion(desk.registry.fetch(version), version.data_version == snapshot.version)
+    if version is None:
+        return judge(training.model, training_part, holdout)
+    same_data = version.data_version == snapshot.version
+    champion = Champion(desk.registry.fetch(version), same_data, None if same_data else rows_of(desk, version))
     return judge(training.model, training_part, holdout, champion)
+
+
+def newest(training_part: Dataset, held: int, fresh: int) -> Dataset:
+    """Return the rows of the training part that show the world as it is: those since a change, where they are enough."""
+    recent = recent_rows(training_part, held, fresh)
+    return training_part.take(np.arange(len(training_part) - recent, len(training_part))) if recent >= FEWEST_ROWS else training_part
 
 
 def reference(training: Training, training_part: Dataset) -> pd.DataFrame:

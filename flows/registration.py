@@ -19,10 +19,13 @@ from leitstand.errors import ModelError, StateError
 from leitstand.judging import Champion, Judgement, rival_predictions
 from leitstand.model_file import save_model
 from leitstand.prediction import Predictions
+from leitstand.seen import KnownRows, from_frame, known_rows
 from leitstand.training import LearningCurve, Training
 
 COMPARED_MOST_ROWS = 2_000  # a compiled form that answers these alike is the same model
-SPEC_FILE, CONTRACT_FILE = "project.json", "contract.json"
+SPEC_FILE, CONTRACT_FILE, ROWS_FILE = "project.json", "contract.json", "rows.parquet"
+RUN_FOLDER = "run"
+FRESH_ROWS = "fresh_rows"
 MODEL_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 
@@ -68,6 +71,7 @@ def register(
     judgement: Judgement,
     curve: LearningCurve | None,
     known: pd.DataFrame,
+    training_part: Dataset,
     holdout: Dataset,
 ) -> ModelVersion:
     """Note the run with everything needed to repeat it, and register its model as a version."""
@@ -84,6 +88,7 @@ def register(
             )
             desk.tools.draw(folder / "run", training.candidates, judgement, curve)
             known.to_parquet(folder / "run" / REFERENCE_FILE, index=False)
+            known_rows(training_part, holdout).to_parquet(folder / "run" / ROWS_FILE, index=False)
             step = -(-len(holdout) // COMPARED_MOST_ROWS)
             holdout.features.iloc[::step].to_parquet(folder / "run" / HOLDOUT_FILE, index=False)
             (folder / "run" / SPEC_FILE).write_text(desk.project.spec.model_dump_json(indent=2), encoding="utf-8")
@@ -97,11 +102,21 @@ def register(
     return version
 
 
+def rows_of(desk: Desk, version: ModelVersion) -> KnownRows | None:
+    """Return the rows that a version was made from; None for one from before they were kept."""
+    file = f"{RUN_FOLDER}/{ROWS_FILE}"
+    if file not in desk.tracker.artifacts(version.run_id, RUN_FOLDER):
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        return from_frame(pd.read_parquet(desk.tracker.fetch_file(version.run_id, file, Path(scratch))))
+
+
 def run_parameters(desk: Desk, training: Training) -> dict[str, Any]:
     """Return what was decided before the run, flat."""
     spec, card = desk.project.spec, training.model.card
     settings = flat("split", spec.split.model_dump()) | flat("training", spec.training.model_dump())
-    return {"task": spec.task, "candidate": card.candidate, "target": card.target, "training_rows": card.rows, **settings}
+    learned = {"training_rows": card.rows, FRESH_ROWS: card.fresh_rows, "recent": card.recent}
+    return {"task": spec.task, "candidate": card.candidate, "target": card.target, **learned, **settings}
 
 
 def run_metrics(judgement: Judgement, training: Training) -> dict[str, float]:

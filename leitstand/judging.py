@@ -11,26 +11,20 @@ from sklearn.inspection import permutation_importance
 from leitstand.baseline import baseline_predictions
 from leitstand.bootstrap import Estimate, estimates, paired_gain
 from leitstand.dataset import Dataset
+from leitstand.distrust import Distrusted, distrusted
 from leitstand.gates import Gate, baseline_gate, champion_gate, criterion_gates, gate
 from leitstand.metrics import Metric, evaluate, metrics_for
 from leitstand.model import TrainedModel
 from leitstand.prediction import Predictions
+from leitstand.seen import KnownRows, row_keys
+from leitstand.slices import Slice, champion_slice_gates, slice_gates, slices_of
+from leitstand.stability import instability
 from leitstand.training import chosen_metric
 
-SLICE_FEWEST_ROWS = 20
-MOST_SLICES = 10
+FEWEST_COMPARED = 30  # rows that the champion has not learned from; below, a comparison says nothing
+RIVAL_GATES = ("champion", "champion_slice:", "trust")
 IMPORTANCE_ROWS = 1000  # of the hold-out: a ranking of columns needs no more
 LATENCY_REPEATS = 15
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The primary metric on the hold-out rows with one value of one column."""
-
-    column: str
-    value: str
-    rows: int
-    metric: float
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,12 @@ class Judgement:
     metrics : every metric with its interval
     baseline : name of the baseline
     baseline_gain, champion_gain : in the primary metric, positive where the model is better; None without a champion
+    compared_rows : of the hold-out, on which the champion's figures rest: those it did not learn from, all where too few are left
+    learned_rows : of the hold-out, that the champion learned from
     importance : mean loss of the primary metric when a model input is shuffled, greatest first
     latency_ms : median of one row, features included
+    instability : change of the answers under small noise; see ``leitstand.stability``
+    distrusted : stretches whose labels cannot be right; a person has to look at them
     """
 
     rows: int
@@ -55,9 +53,13 @@ class Judgement:
     baseline_gain: Estimate
     champion_metrics: dict[str, float] | None
     champion_gain: Estimate | None
+    compared_rows: int
+    learned_rows: int
     slices: tuple[Slice, ...]
     importance: dict[str, float]
     latency_ms: float
+    instability: float
+    distrusted: tuple[Distrusted, ...]
     gates: tuple[Gate, ...]
     truth: np.ndarray
     predictions: Predictions
@@ -68,9 +70,14 @@ class Judgement:
         """Whether every gate let the model through."""
         return all(one.passed for one in self.gates)
 
-    def without_gate(self, name: str) -> "Judgement":
-        """Return the judgement less one gate, for a rival that turned out to be the model itself."""
-        return replace(self, gates=tuple(one for one in self.gates if one.name != name))
+    @property
+    def only_distrusted(self) -> bool:
+        """Whether nothing but labels that cannot be right stands in the way, so that a person may judge."""
+        return not self.passed and all(one.passed for one in self.gates if one.name != "trust")
+
+    def without_rival(self) -> "Judgement":
+        """Return the judgement less the gates about the champion, for a champion that turned out to be the model itself."""
+        return replace(self, gates=tuple(one for one in self.gates if not one.name.startswith(RIVAL_GATES)))
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,25 @@ class Champion:
     Parameters
     ----------
     same_data : whether it was trained on the very data version that the challenger was
+    known : the rows of its own data version; None where nobody has kept them
     """
 
     model: TrainedModel
     same_data: bool
+    known: KnownRows | None = None
+
+
+@dataclass(frozen=True)
+class _Rivalry:
+    """The champion's answers, and the comparison on the rows that are fair to both."""
+
+    answers: Predictions
+    rows: np.ndarray
+    learned: int
+    metrics: dict[str, float]
+    gain: Estimate
+    distrusted: tuple[Distrusted, ...]
+    gates: tuple[Gate, ...]
 
 
 def judge(model: TrainedModel, training: Dataset, holdout: Dataset, champion: Champion | None = None) -> Judgement:
@@ -101,16 +123,18 @@ def judge(model: TrainedModel, training: Dataset, holdout: Dataset, champion: Ch
     predictions = model.answer(holdout.features)
     rule, rule_name = baseline_predictions(training, holdout)
     found = estimates(metrics, truth, predictions, blocks)
-    rival = rival_predictions(champion, holdout)
-    baseline_gain = paired_gain(primary, truth, predictions, rule, blocks)
-    champion_gain = paired_gain(primary, truth, predictions, rival, blocks) if rival is not None else None
-    slices = _slices(primary, holdout, predictions)
-    latency_ms = _latency_ms(model, holdout)
     values = {name: estimate.value for name, estimate in found.items()}
+    baseline_gain = paired_gain(primary, truth, predictions, rule, blocks)
+    rivalry = _compare(champion, primary, metrics, holdout, predictions)
+    slices, latency_ms, unsteady = (
+        slices_of(primary, holdout, predictions),
+        _latency_ms(model, holdout),
+        instability(model, holdout.features),
+    )
     gates = [*criterion_gates(spec.success, metrics, values), baseline_gate(baseline_gain, spec.gates)]
-    if champion is not None and champion_gain is not None:
-        gates.append(champion_gate(champion_gain, spec.gates, champion.same_data))
-    gates += _slice_gates(primary, slices, values, spec.gates.slice_floor)
+    gates += rivalry.gates if rivalry else ()
+    gates += slice_gates(primary, slices, values, spec.gates.slice_floor)
+    gates.append(gate("stability", unsteady, spec.gates.max_instability, at_least=False))
     gates.append(gate("latency", latency_ms, spec.gates.max_latency_ms, at_least=False))
     return Judgement(
         rows=len(holdout),
@@ -119,16 +143,46 @@ def judge(model: TrainedModel, training: Dataset, holdout: Dataset, champion: Ch
         baseline=rule_name,
         baseline_metrics=evaluate(metrics, truth, rule),
         baseline_gain=baseline_gain,
-        champion_metrics=evaluate(metrics, truth, rival) if rival is not None else None,
-        champion_gain=champion_gain,
+        champion_metrics=rivalry.metrics if rivalry else None,
+        champion_gain=rivalry.gain if rivalry else None,
+        compared_rows=int(rivalry.rows.sum()) if rivalry else 0,
+        learned_rows=rivalry.learned if rivalry else 0,
         slices=slices,
         importance=_importance(primary, model, holdout) if spec.training.importance else {},
         latency_ms=latency_ms,
+        instability=unsteady,
+        distrusted=rivalry.distrusted if rivalry else (),
         gates=tuple(gates),
         truth=truth,
         predictions=predictions,
-        champion_predictions=rival,
+        champion_predictions=rivalry.answers if rivalry else None,
     )
+
+
+def _compare(
+    champion: Champion | None, primary: Metric, metrics: Mapping[str, Metric], holdout: Dataset, predictions: Predictions
+) -> _Rivalry | None:
+    """Compare with the champion on the rows that neither has learned from."""
+    rival = rival_predictions(champion, holdout)
+    if champion is None or rival is None:
+        return None
+    spec, truth = holdout.project.spec, holdout.target
+    blocks, unfit = spec.split.strategy == "time", _learned(champion, holdout)
+    rows = ~unfit if (~unfit).sum() >= FEWEST_COMPARED else np.ones(len(truth), dtype=bool)
+    fair, new, old = truth[rows], predictions.take(rows), rival.take(rows)
+    gain = paired_gain(primary, fair, new, old, blocks)
+    doubtful = distrusted(primary, holdout, predictions, rival, champion.known)
+    gates = [champion_gate(gain, spec.gates, champion.same_data)]
+    gates += champion_slice_gates(primary, holdout.take(rows), new, old, spec.gates.slice_floor)
+    gates.append(gate("trust", float(len(doubtful)), 0.0, at_least=False))
+    return _Rivalry(rival, rows, int(unfit.sum()), evaluate(metrics, fair, old), gain, doubtful, tuple(gates))
+
+
+def _learned(champion: Champion, holdout: Dataset) -> np.ndarray:
+    """Return which rows of the hold-out the champion was trained on; none where nobody knows."""
+    if champion.known is None or champion.same_data:
+        return np.zeros(len(holdout), dtype=bool)
+    return np.isin(row_keys(holdout), champion.known.learned)
 
 
 def rival_predictions(champion: Champion | None, holdout: Dataset) -> Predictions | None:
@@ -136,34 +190,6 @@ def rival_predictions(champion: Champion | None, holdout: Dataset) -> Prediction
     if champion is None or not set(champion.model.card.feature_names) <= set(holdout.features.columns):
         return None
     return champion.model.answer(holdout.features)
-
-
-def _slices(primary: Metric, holdout: Dataset, predictions: Predictions) -> tuple[Slice, ...]:
-    slices = []
-    for column in holdout.project.spec.data.slices:
-        values = _sliced(holdout.frame[column])
-        for value in pd.unique(values)[:MOST_SLICES]:
-            inside = np.asarray(values == value)
-            if inside.sum() < SLICE_FEWEST_ROWS:
-                continue
-            figure = primary(holdout.target[inside], predictions.take(inside))
-            if np.isfinite(figure):
-                slices.append(Slice(column, str(value), int(inside.sum()), figure))
-    return tuple(slices)
-
-
-def _sliced(values: pd.Series) -> np.ndarray:
-    """Return the slice each row belongs to: its value, or for many-valued numbers the quarter of the range by rows."""
-    if values.dtype != object and values.nunique() > MOST_SLICES:
-        return pd.qcut(values, 4, duplicates="drop").astype(str).to_numpy()
-    return values.astype(str).to_numpy()
-
-
-def _slice_gates(primary: Metric, slices: tuple[Slice, ...], values: Mapping[str, float], floor: float | None) -> list[Gate]:
-    if floor is None:
-        return []
-    bound = values[primary.name] - floor if primary.greater_is_better else values[primary.name] + floor
-    return [gate(f"slice:{one.column}={one.value}", one.metric, bound, primary.greater_is_better) for one in slices]
 
 
 def _importance(primary: Metric, model: TrainedModel, holdout: Dataset) -> dict[str, float]:

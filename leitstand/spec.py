@@ -192,13 +192,17 @@ class Gates(Frozen):
     minimum_improvement : the challenger must beat baseline and champion by more than this, in the metric's unit
     champion_tolerance : with new data a challenger may be worse than the champion by at most this and still replace it (0: never)
     max_latency_ms : of one row, median
-    slice_floor : the primary metric of every slice with enough rows may be at most this much worse than over all rows; None for no gate
+    slice_floor : the primary metric of every slice with enough rows may be at most this much worse than over all rows, and not with certainty
+        worse by this much than the champion's there; None for no gate
+    max_instability : how much the answers may change when number columns get noise of 1 % of their standard deviation: the share of changed
+        classes or alarms, for numbers the mean change in standard deviations of the answers
     """
 
     minimum_improvement: float = Field(default=0.0, ge=0)
     champion_tolerance: float = Field(default=0.0, ge=0)
     max_latency_ms: float = Field(default=200.0, gt=0)
     slice_floor: float | None = Field(default=None, gt=0)
+    max_instability: float = Field(default=0.05, gt=0)
 
 
 class Sourcing(Frozen):

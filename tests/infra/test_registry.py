@@ -244,7 +244,7 @@ def test_a_trial_needs_a_champion_and_somebody_else_to_try(reigning: Registry, r
     registered(settings)
     with pytest.raises(StateError, match=r"Version 3 of demo cannot go on trial: version 2 is"):
         reigning.begin_trial("demo", 3, "shadow", 0.0, who="anna", why="try")
-    with pytest.raises(StateError, match="no champion"):
+    with pytest.raises(StateError, match="No model is in charge of other yet"):
         reigning.begin_trial("other", 1, "shadow", 0.0, who="anna", why="try")
 
 

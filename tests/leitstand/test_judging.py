@@ -1,11 +1,22 @@
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from builders import parts, project
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 from leitstand.dataset import Dataset, make_dataset, training_and_holdout
 from leitstand.errors import UnknownName
 from leitstand.judging import Champion, judge
+from leitstand.pipelines import encode
+from leitstand.seen import from_frame, known_rows, row_keys
 from leitstand.training import train
+
+
+def trees(features: pd.DataFrame, parameters: Any) -> dict[str, Any]:
+    return {"tree": make_pipeline(encode(features, scale=False), DecisionTreeClassifier(random_state=0))}
 
 
 def judged(rows: int = 400, champion_of: Dataset | None = None, **changes: object) -> tuple[object, Dataset]:
@@ -68,3 +79,56 @@ def test_every_figure_has_an_interval_around_it() -> None:
     judgement, _ = judged()
     for name, found in judgement.metrics.items():  # type: ignore[attr-defined]
         assert found.low <= found.value <= found.high, name
+
+
+def test_a_champion_is_compared_only_on_rows_it_has_not_learned_from() -> None:
+    dataset = make_dataset(project(parts(400)), parts(400))
+    part, holdout = training_and_holdout(dataset)
+    model = train(part, "v", synthetic=False).model
+    half = holdout.take(np.arange(len(holdout)) % 2 == 0)
+    learned = from_frame(known_rows(half, part))
+    judgement = judge(model, part, holdout, Champion(model, same_data=False, known=learned))
+    assert (judgement.learned_rows, judgement.compared_rows) == (len(half), len(holdout) - len(half))
+    everything = from_frame(known_rows(holdout, part))
+    judgement = judge(model, part, holdout, Champion(model, same_data=False, known=everything))
+    assert (judgement.learned_rows, judgement.compared_rows) == (len(holdout), len(holdout)), "marked, where nothing else is left"
+
+
+def test_a_row_is_known_again_among_others_and_with_a_corrected_label() -> None:
+    frame = parts(200)
+    whole = make_dataset(project(frame), frame)
+    corrected = frame.iloc[::-1].assign(quality="good")
+    corrected.loc[corrected.index[:20], "quality"] = "bad"
+    again = make_dataset(project(frame), corrected)
+    assert sorted(row_keys(whole)) == sorted(row_keys(again))
+    assert not np.isin(row_keys(make_dataset(project(frame), parts(200, seed=1))), row_keys(whole)).any()
+
+
+def test_a_challenger_far_behind_the_champion_in_one_slice_does_not_pass() -> None:
+    frame = parts(1500)
+    flipped = frame.copy()
+    pe = flipped["material"] == "PE"
+    flipped.loc[pe, "quality"] = np.where(flipped.loc[pe, "quality"] == "bad", "good", "bad")
+    sections = {
+        "data": {"slices": ["material"]},
+        "gates": {"slice_floor": 0.1, "champion_tolerance": 1.0},
+        "functions": {"candidates": trees},
+    }
+    part, holdout = training_and_holdout(make_dataset(project(frame, **sections), frame))
+    wrong, _ = training_and_holdout(make_dataset(project(frame, **sections), flipped))
+    champion = Champion(train(part, "v", synthetic=False).model, same_data=False)
+    judgement = judge(train(wrong, "v", synthetic=False).model, part, holdout, champion)
+    assert not gate(judgement, "champion_slice:material=PE").passed  # type: ignore[attr-defined]
+    assert gate(judgement, "champion_slice:material=PP").passed  # type: ignore[attr-defined]
+
+
+def test_a_model_that_hangs_on_the_last_digit_is_unsteady() -> None:
+    steady, _ = judged()
+    assert gate(steady, "stability").passed  # type: ignore[attr-defined]
+    frame = parts(600)
+    frame["pressure"] = np.random.default_rng(1).uniform(0, 1000, 600)
+    frame["quality"] = np.where((frame["pressure"] // 10) % 2 == 0, "good", "bad")
+    part, holdout = training_and_holdout(make_dataset(project(frame, functions={"candidates": trees}), frame))
+    judgement = judge(train(part, "v", synthetic=False).model, part, holdout)
+    assert judgement.instability > 0.2
+    assert not gate(judgement, "stability").passed  # type: ignore[attr-defined]
