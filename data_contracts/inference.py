@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.parsing import parse
-from data_contracts.personal import name_words, suspected
+from data_contracts.personal import suspected
+from data_contracts.personal_words import name_words
 from data_contracts.ranges import guess_range
 from data_contracts.units import unit_of
 from leitstand.contract import Column, ColumnType, Contract

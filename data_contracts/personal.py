@@ -1,82 +1,136 @@
-"""Does a column hold personal data? Suspected from its name (German and English) and from what its texts look like."""
+"""Does a column hold personal data? Found from its values (check digits, numbering plans, lists of names), and from its name.
 
-import itertools
-import re
+The one place that decides it: contract inference and the inventory both ask here. Values decide where they can; a name decides alone where
+values cannot (a diagnosis, a salary, a personnel number are numbers or texts like others).
+"""
+
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
 
+from data_contracts import personal_values as values
+from data_contracts.personal_words import CLASSES, NAME_WORDS, GdprClass, Kind, kind_of_name, name_words
 from leitstand.contract import PersonalData
 
-# Whole words of a column's name; a word inside another (file in profile) does not count.
-PERSONAL_WORDS = frozenset(
-    """vorname nachname familienname zuname geburtsname name_kunde kundenname mitarbeitername firstname lastname surname forename fullname
-    mitarbeiter mitarbeiterin employee fahrer driver patient patientin patientid bediener operator werker sachbearbeiter ansprechpartner
-    email mail emailadresse telefon telefonnummer telefonnr phone mobil mobile handy handynummer fax
-    strasse straße hausnummer anschrift wohnort adresse address street birthdate birthday dob geburtsdatum geburtstag geburtsort geboren
-    alter age geschlecht gender sex nationalität nationality staatsangehörigkeit familienstand
-    iban bic kontonummer kreditkarte creditcard steuernummer steuerid sozialversicherungsnummer svnr ssn passport reisepass ausweisnummer
-    personalnummer personalnr mitarbeiternummer kundennummer kundennr customerid userid username benutzer benutzername login
-    kennzeichen licenseplate ipadresse ipaddress gehalt lohn salary wage""".split()  # noqa: SIM905 - words, not code
-)
-SPECIAL_WORDS = frozenset(
-    """diagnose diagnosis icd icd10 krankheit disease illness erkrankung medikament medication blutgruppe bloodtype blutdruck bloodpressure
-    schwangerschaft pregnancy pregnant behinderung disability krankenversicherung religion konfession ethnie ethnicity race rasse
-    gewerkschaft union sexualität sexuality genetik genome biometrie biometric fingerabdruck fingerprint""".split()  # noqa: SIM905 - words, not code
-)  # Art. 9 GDPR
-NAME_WORDS = frozenset(
-    {"name", "kunde", "customer", "user", "person", "kontakt", "contact", "client"}
-)  # only if the texts look like names
-LIKELY_SHARE = 0.5  # of the texts must look so; a comment that mentions one address is not a column of addresses
-
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?:\+\d{1,3}|00\d{1,3}|\(0\d{1,5}\)|0\d{2,5})[ /()-]+\d[\d ()/-]{4,14}|\+\d{8,15}")
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
-_PERSON = re.compile(
-    r"(?:Dr\. |Prof\. )*[A-ZÄÖÜ][a-zäöüß]+(?:[ -][A-ZÄÖÜ][a-zäöüß]+)*,? [A-ZÄÖÜ][a-zäöüß]+(?:-[A-ZÄÖÜ][a-zäöüß]+)?"
-)
+LIKELY_SHARE = 0.5
+"""This share of the texts must look so; a comment that mentions one address is not a column of addresses."""
+# What an ordinary text may look like by accident needs more of them: article numbers look like plates, one in ten numbers has the check
+# digit of a tax id.
+_SHARES: dict[Kind, float] = {"licence_plate": 0.8, "tax_id": 0.7, "phone": 0.7}
+PERSON_SHARE = 0.4  # the list of names is not complete; this share of full names is known by it, and hardly any other pair of words
+MOST_TEXTS = 400  # enough to tell shares of a half from noise (binomial error 2.5 points); more costs time only
+FEWEST_DIFFERENT = 3
+OLDEST_YEARS, YOUNGEST_YEARS = 110, 14
 
 
-def suspected(name: str, texts: Sequence[str]) -> PersonalData:
-    """Return which class of personal data a column may hold.
+@dataclass(frozen=True)
+class Finding:
+    """Personal data of one column.
 
     Parameters
     ----------
-    texts : some of its texts; empty for numbers and dates
+    share : of the values looked at that are of this kind; None where the name alone says it
     """
-    words = name_words(name)
-    if words & SPECIAL_WORDS:
-        return "special"
-    if words & PERSONAL_WORDS or _likely(texts, is_email) or _likely(texts, is_phone) or _likely(texts, is_iban):
-        return "personal"
-    if words & NAME_WORDS and _likely(texts, lambda value: bool(_PERSON.fullmatch(value))):
-        return "personal"
-    return "none"
+
+    kind: Kind
+    by: Literal["values", "name"]
+    share: float | None = None
+
+    @property
+    def gdpr(self) -> GdprClass:
+        """How the GDPR calls it."""
+        return CLASSES[self.kind]
+
+    @property
+    def contract_class(self) -> PersonalData:
+        """The class that a contract knows; data on criminal offences (Art. 10) are held as strictly as those of Art. 9."""
+        return "special" if self.gdpr in ("special", "criminal") else "personal"
 
 
-def name_words(name: str) -> set[str]:
-    """Return the words of a column name in lower case, and each two neighbours joined: ``first_name`` holds ``firstname``."""
-    spaced = re.sub(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ])", " ", name)
-    words = [word for word in re.split(r"[\W_]+", spaced.casefold()) if word]
-    return {*words, *(first + second for first, second in itertools.pairwise(words))}
+def find_personal(name: str, texts: Sequence[str]) -> Finding | None:
+    """Return the kind of personal data that a column holds; None for none.
+
+    Parameters
+    ----------
+    texts : some of its texts, as spread over the table as possible; empty for numbers and dates. Whole numbers may be given as texts
+    """
+    called = kind_of_name(name)
+    if called is not None and CLASSES[called] in ("special", "criminal"):
+        return Finding(called, "name")
+    some = [text.strip() for text in texts if text and text.strip()][:MOST_TEXTS]
+    if found := _by_values(name, called, some):
+        return found
+    return Finding(called, "name") if called is not None else None
 
 
-def is_email(value: str) -> bool:
-    """Return whether the text is one e-mail address."""
-    return bool(_EMAIL.fullmatch(value))
+def suspected(name: str, texts: Sequence[str]) -> PersonalData:
+    """Return which class of personal data a column may hold, as a contract says it.
+
+    Parameters
+    ----------
+    texts : as ``find_personal`` takes them
+    """
+    found = find_personal(name, texts)
+    return found.contract_class if found else "none"
 
 
-def is_phone(value: str) -> bool:
-    """Return whether the text is a telephone number: with a leading zero or country code and marks between its groups."""
-    return bool(_PHONE.fullmatch(value))
+def may_be_birth_dates(dates: Sequence[date | datetime], today: date) -> bool:
+    """Return whether dates may be days of birth: all without time of day, of people who live and work, spread over decades.
 
-
-def is_iban(value: str) -> bool:
-    """Return whether the text is an IBAN with right check digits (ISO 13616-1: the number modulo 97 is 1)."""
-    plain = re.sub(r"\s", "", value).upper()
-    if not _IBAN.fullmatch(plain):
+    A day of delivery twenty years ago looks the same, so this is to be asked only where other columns hold people.
+    """
+    if len(dates) < FEWEST_DIFFERENT or any(isinstance(one, datetime) and (one.hour or one.minute or one.second) for one in dates):
         return False
-    turned = plain[4:] + plain[:4]
-    return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1
+    ages = sorted((today - (one.date() if isinstance(one, datetime) else one)).days / 365.25 for one in dates)
+    middle = ages[len(ages) // 2]
+    return ages[0] >= YOUNGEST_YEARS - 1 and ages[-1] <= OLDEST_YEARS and 18 <= middle <= 75 and ages[-1] - ages[0] >= 15
 
 
-def _likely(texts: Sequence[str], test: Callable[[str], bool]) -> bool:
-    return bool(texts) and sum(bool(test(text.strip())) for text in texts) > LIKELY_SHARE * len(texts)
+def _by_values(name: str, called: Kind | None, texts: list[str]) -> Finding | None:
+    if not texts:
+        return None
+    tests: list[tuple[Kind, Callable[[str], bool]]] = [
+        ("email", values.is_email),
+        ("iban", values.is_iban),
+        ("tax_id", values.is_tax_id),
+        ("tax_id", values.is_tax_number),
+        ("licence_plate", values.is_plate),
+        ("address", values.is_address),
+        ("phone", values.is_phone if called != "phone" else values.is_dialled),
+    ]
+    if called == "licence_plate":
+        tests.append(("licence_plate", values.is_plate_abroad))
+    for kind, test in tests:
+        share = _share(texts, test)
+        if share > _SHARES.get(kind, LIKELY_SHARE):
+            return Finding(kind, "values", round(share, 3))
+    if not _digits(texts) and len({*texts}) >= FEWEST_DIFFERENT and (share := _share(texts, values.is_dialled)) > 0.8:
+        return Finding("phone", "values", round(share, 3))
+    return _names(name, called, texts)
+
+
+def _names(name: str, called: Kind | None, texts: list[str]) -> Finding | None:
+    """Return a finding where the texts are names of people: by the list of names, or by their shape under a word for people."""
+    hinted = called in ("name", "person") or bool(name_words(name) & NAME_WORDS)
+    shaped = _share(texts, values.looks_like_person)
+    if hinted and shaped > LIKELY_SHARE:
+        return Finding("name", "values", round(shaped, 3))
+    different = sorted({*texts})
+    if len(different) < FEWEST_DIFFERENT:
+        return None
+    if shaped > LIKELY_SHARE and (share := _share(different, values.is_person)) > PERSON_SHARE:
+        return Finding("name", "values", round(share, 3))
+    single = _share(different, values.is_single_name)
+    if single > (PERSON_SHARE / 2 if hinted else LIKELY_SHARE):
+        return Finding("name", "values", round(single, 3))
+    return None
+
+
+def _digits(texts: list[str]) -> bool:
+    """Return whether most texts are bare digits without a leading zero: counts and article numbers, which can mostly be dialled somewhere."""
+    return _share(texts, lambda text: text.isdigit() and not text.startswith("0")) > LIKELY_SHARE
+
+
+def _share(texts: Sequence[str], test: Callable[[str], bool]) -> float:
+    return sum(bool(test(text)) for text in texts) / len(texts) if texts else 0.0

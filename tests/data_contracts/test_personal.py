@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_contracts.personal import is_email, is_iban, is_phone, suspected
+from data_contracts.personal import suspected
+from data_contracts.personal_values import is_email, is_iban, is_phone
 
 
 @pytest.mark.parametrize(

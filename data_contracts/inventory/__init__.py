@@ -1,0 +1,1 @@
+"""What data there are: found in folders and files, described with figures, never changed."""
