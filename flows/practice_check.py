@@ -188,7 +188,9 @@ def examine(desk: Desk, training: Training, training_part: Dataset, holdout: Dat
 def newest(training_part: Dataset, held: int, fresh: int) -> Dataset:
     """Return the rows of the training part that show the world as it is: those since a change, where they are enough."""
     recent = recent_rows(training_part, held, fresh)
-    return training_part.take(np.arange(len(training_part) - recent, len(training_part))) if recent >= FEWEST_ROWS else training_part
+    return (
+        training_part.take(np.arange(len(training_part) - recent, len(training_part))) if recent >= FEWEST_ROWS else training_part
+    )
 
 
 def reference(training: Training, training_part: Dataset) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.registration import CONTRACT_FILE, SPEC_FILE, run_metrics
+from flows.registration import CONTRACT_FILE, FRESH_ROWS, SPEC_FILE, run_metrics
 from flows.stage import stage
 from flows.workspace import Desk
 from infra.code_version import code_version
@@ -14,8 +14,8 @@ from leitstand.contract import Contract
 from leitstand.dataset import make_dataset, training_and_holdout
 from leitstand.judging import judge
 from leitstand.project import Project
+from leitstand.recency import trained
 from leitstand.spec import parse_spec
-from leitstand.training import train
 
 TOLERANCE = 1e-9  # on the same platform; other processors may round sums differently
 NOT_COMPARED = ("latency_ms", "champion_")  # time, and a rival that may have gone since
@@ -56,8 +56,11 @@ def reproduce(desk: Desk, run_id: str) -> Reproduction:
     project = project_then(desk, run_id)
     desk.report("M4", "fetch data")
     dataset = make_dataset(project, desk.snapshots.load(project.name, run.tags["data_version"]))
-    training_part, holdout = training_and_holdout(dataset)
-    training = train(training_part, run.tags["data_version"], False, lambda name: desk.report("M4", f"train {name}"))
+    fresh = int(run.parameters.get(FRESH_ROWS, 0))
+    training_part, holdout = training_and_holdout(dataset, fresh)
+    training = trained(
+        training_part, len(holdout), run.tags["data_version"], False, fresh, lambda name: desk.report("M4", f"train {name}")
+    )
     desk.report("M4", "judge")
     now = run_metrics(judge(training.model, training_part, holdout), training)
     compared = {name: value for name, value in run.metrics.items() if not name.startswith(NOT_COMPARED)}

@@ -93,8 +93,12 @@ def make_dataset(project: Project, accepted: pd.DataFrame) -> Dataset:
     return dataset
 
 
-def training_and_holdout(dataset: Dataset) -> tuple[Dataset, Dataset]:
+def training_and_holdout(dataset: Dataset, fresh: int = 0) -> tuple[Dataset, Dataset]:
     """Return the two sides of the project's split.
+
+    Parameters
+    ----------
+    fresh : how many of the newest rows come from after a change; see ``leitstand.split.holdout_mask``
 
     Raises
     ------
@@ -102,7 +106,7 @@ def training_and_holdout(dataset: Dataset) -> tuple[Dataset, Dataset]:
         If one side would be empty.
     """
     settings = dataset.project.spec.split
-    held = holdout_mask(settings, dataset.features, dataset.target, dataset.groups, dataset.discrete)
+    held = holdout_mask(settings, dataset.features, dataset.target, dataset.groups, dataset.discrete, fresh)
     return dataset.take(training_mask(settings, held)), dataset.take(held)
 
 

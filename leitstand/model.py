@@ -31,6 +31,8 @@ class ModelCard(BaseModel):
     data_version : content hash of the snapshot it was trained on
     synthetic : whether that was built-in synthetic data
     rule : the baseline of that training; None in cards from before it was kept
+    fresh_rows : how many of the newest labelled rows came from after a change; 0 where nothing was known to have changed
+    recent : whether it learned from those alone
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,8 @@ class ModelCard(BaseModel):
     rows: int = 0
     synthetic: bool = False
     rule: Rule | None = None
+    fresh_rows: int = 0
+    recent: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,24 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from leitstand.errors import NotEnoughData
 from leitstand.spec import Split
 
+FEWEST_HELD = 30  # of the newest rows: fewer say nothing about a new world
+
 
 def holdout_mask(
-    split: Split, features: pd.DataFrame, target: np.ndarray, groups: np.ndarray | None, discrete: bool
+    split: Split, features: pd.DataFrame, target: np.ndarray, groups: np.ndarray | None, discrete: bool, fresh: int = 0
 ) -> np.ndarray:
     """Return which rows are held out.
 
     Under ``stratified`` and ``group`` the choice hangs on the hash of a row's content or of its group, so a row or group stays on its
-    side when data are added, and exact duplicates are never parted. Under ``time`` the last rows are held out.
+    side when data are added, and exact duplicates are never parted. Under ``time`` the last rows are held out; where the newest ``fresh`` of
+    them come from a changed world, at most half of those, for a model must have seen that world to be judged on it.
 
     Parameters
     ----------
     features : shape (n, …), in time order where there is one
     target : shape (n,), no value missing
     groups : shape (n,); needed for ``group``
+    fresh : how many of the newest rows come from after a change; 0 where nothing is known to have changed
     discrete : whether the target has classes, each to keep its share
 
     Returns
@@ -39,7 +43,10 @@ def holdout_mask(
     """
     rows = len(features)
     if split.strategy == "time":
-        mask = np.arange(rows) >= rows - max(1, round(rows * split.holdout))
+        held = max(1, round(rows * split.holdout))
+        if fresh:
+            held = min(held, max(FEWEST_HELD, fresh // 2))
+        mask = np.arange(rows) >= rows - held
     elif split.strategy == "group":
         mask = _lowest_groups(_hash(pd.DataFrame({"group": groups}), split.seed), split.holdout)
     else:

@@ -142,6 +142,17 @@ def _choice(dataset: Dataset, metric: Metric, scores: list[CandidateScore], answ
     return best if paired_gain(metric, truth, leader, simple, blocks).low > 0 else first
 
 
+def answers_of(learned: Dataset, judged: Dataset, name: str) -> Predictions:
+    """Return the answers to ``judged`` of the candidate ``name`` fitted on ``learned``.
+
+    Raises
+    ------
+    ProjectError
+        If it cannot be fitted.
+    """
+    return _answer(learned, _fit(learned, name, learned.project.candidates(learned.features)[name]), judged)
+
+
 def learning_curve(dataset: Dataset, training: Training) -> LearningCurve | None:
     """Return how the chosen candidate does with growing shares of the training part, judged on its last cross-validation fold.
 
