@@ -144,4 +144,20 @@ def emit(document: Any) -> None:
 
 def _add_commands() -> None:
     """Register the commands; their modules import frameworks inside the functions only."""
-    from flows.cli import business, care, contracts, incidents, keys, log, models, package, projects, readiness, runs, service, sourcing  # noqa: F401
+    from flows.cli import (  # noqa: F401
+        business,
+        care,
+        contracts,
+        incidents,
+        keys,
+        log,
+        models,
+        package,
+        projects,
+        readiness,
+        review,
+        runs,
+        service,
+        simulate,
+        sourcing,
+    )
