@@ -1,5 +1,6 @@
 """What the service answers: one form for all task kinds."""
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -107,6 +108,11 @@ def outputs(
 def flag_names(flag: Mapping[str, Any]) -> list[str]:
     """Return a flag as the log keeps it: one text per column, or its bare name."""
     return [f"{flag['name']}:{column}" for column in flag["columns"]] or [flag["name"]]
+
+
+def fingerprint(content: bytes) -> str:
+    """Return what the log keeps of a file."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def plain(value: Any) -> Any:

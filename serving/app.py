@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from infra.api_keys import Right
+from infra.group_commit import GroupCommit
+from infra.prediction_entries import Role
 from infra.prediction_log import PredictionLog
 from leitstand.errors import LeitstandError, StateError, UnknownName
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse
-from serving.endpoint import Endpoint, without_values
+from serving.endpoint import Answered, Asked, Endpoint, without_values
 from serving.forms import form_as_json, is_form
 from serving.loading import Endpoints
 from serving.metrics import Metrics
@@ -27,9 +29,11 @@ from serving.openapi import document
 from serving.page import index, page, page_headers
 from serving.problems import MEDIA_TYPE, Problem, of_error, problem_of, saying
 from serving.protection import Guard, security_headers
-from serving.queue import Queue, overloaded
+from serving.queue import Queue, new_request_id, overloaded
 from serving.request import Gone, Scope, client_host, header, preferred, read_body, within
-from serving.told import listed, model_of, schema_of, state_of
+from serving.shadow import Shadow
+from serving.standby import person_decides, unavailable
+from serving.told import listed, model_of, schema_of, serving_now, state_of
 
 logger = logging.getLogger("bentoml.leitstand")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -65,20 +69,31 @@ class Leitstand:
     Parameters
     ----------
     champions : what is served, or why it is not
+    commit : writes to ``log``
     guard : who may ask for what
     language : where the client asks for none
     tls : whether the service itself speaks TLS
     """
 
     def __init__(
-        self, champions: Champions, queue: Queue, log: PredictionLog, guard: Guard, language: Language, *, tls: bool = False
+        self,
+        champions: Champions,
+        commit: GroupCommit,
+        log: PredictionLog,
+        guard: Guard,
+        language: Language,
+        *,
+        tls: bool = False,
     ) -> None:
-        self.champions, self.queue, self.log, self.guard, self.language = champions, queue, log, guard, language
+        self.champions, self.log, self.guard, self.language = champions, log, guard, language
         self.metrics = Metrics()
+        self.queue = Queue(commit)
+        self.shadow = Shadow(commit, self.queue, self.metrics)
         self._secure = security_headers(tls=tls)
         self._page_headers = {name.decode(): value.decode() for name, value in security_headers(tls=tls, page=True)}
         self._headers = [*self._secure, (b"content-type", b"application/json")]
         self._explainers = CapacityLimiter(EXPLAINERS)
+        self._overloads: dict[Language, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._others = self._starlette()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -93,15 +108,19 @@ class Leitstand:
     async def _predict(self, endpoint: Endpoint, scope: Scope, receive: Any, send: Any) -> None:
         """Answer ``POST /{project}/predict``; what leaves is in the log."""
         started = perf_counter()
-        limits, project = endpoint.project.spec.serving, endpoint.project.name
+        limits, project, request_id = endpoint.project.spec.serving, endpoint.project.name, new_request_id()
         try:
             client = self.guard.admit(scope["headers"], client_host(scope), project, "predict")
-            self.queue.require_room()
+            if endpoint.refusal is not None:
+                raise person_decides(endpoint.refusal)
+            if self.queue.is_full:
+                await self._too_many(project, started, scope, send)
+                return
             body = await self._body(endpoint, scope, receive)
             asked = endpoint.read(body) if len(body) < LARGE_BODY else await asyncio.to_thread(endpoint.read, body)
             self.guard.charge(client, project, len(asked.rows))
             async with asyncio.timeout(limits.timeout_seconds):
-                answer = await self.queue.answer(endpoint, asked, client, started)
+                answer, role = await self._answer(endpoint, asked, client, started, request_id)
         except Gone:
             return
         except Exception as error:
@@ -110,10 +129,42 @@ class Leitstand:
             await response(scope, receive, send)
             return
         self.metrics.answered(project, "predict", 200, started)
-        self.metrics.predicted(project, len(answer.rows), answer.flagged)
+        self.metrics.predicted(project, len(answer.rows), answer.flagged, role)
         headers = [*self._headers, (b"content-length", b"%d" % len(answer.body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+        trial = endpoint.rollout
+        if trial is not None and trial.mode == "shadow":
+            self.shadow.offer(trial.endpoint, asked, answer, client, request_id)
+
+    async def _answer(
+        self, endpoint: Endpoint, asked: Asked, client: str, started: float, request_id: str
+    ) -> tuple[Answered, Role]:
+        """Return the answer and whose it is: the canary's if the request is in its share and it can answer, otherwise the champion's."""
+        trial = endpoint.rollout
+        if trial is not None and trial.takes(request_id):
+            try:
+                return await self.queue.answer(trial.endpoint, asked, client, started, "canary", request_id), "canary"
+            except StateError:
+                raise
+            except Exception as error:  # a challenger's fault is not the client's
+                logger.warning(
+                    "%s version %s as canary: %s", endpoint.project.name, trial.endpoint.version, without_values(error)
+                )
+                self.metrics.canary_failed(endpoint.project.name)
+        return await self.queue.answer(endpoint, asked, client, started, endpoint.role, request_id), endpoint.role
+
+    async def _too_many(self, project: str, started: float, scope: Scope, send: Any) -> None:
+        """Refuse a request for which there is no room, at the least cost: most of them come when there is no time to lose."""
+        language = self._language(scope)
+        if language not in self._overloads:
+            problem = overloaded()
+            made = self._problem(problem, scope)
+            start = {"type": "http.response.start", "status": made.status_code, "headers": made.raw_headers}
+            self._overloads[language] = start, {"type": "http.response.body", "body": made.body}
+        self.metrics.answered(project, "predict", 503, started)
+        for message in self._overloads[language]:
+            await send(message)
 
     async def _body(self, endpoint: Endpoint, scope: Scope, receive: Any) -> bytes:
         """Return the body as JSON; projects with files take forms too."""
@@ -135,6 +186,8 @@ class Leitstand:
         """Answer ``POST /{project}/explain``; nothing is logged, for nothing is predicted that was not asked before."""
         endpoint, client = self._admitted(request, "predict")
         limits, language = endpoint.project.spec.serving, self._language(request.scope)
+        if endpoint.refusal is not None:
+            raise person_decides(endpoint.refusal)
         if self._explainers.statistics().tasks_waiting >= MOST_EXPLAINING:
             raise overloaded()
         asked = endpoint.explaining.read(await self._body(endpoint, request.scope, request.receive))
@@ -189,8 +242,11 @@ class Leitstand:
         return _json({"status": "alive"})
 
     async def project_ready(self, request: Request) -> Response:
-        """Answer ``GET /{project}/readyz``: this project's model answers."""
-        return _json({"status": "ready", "version": self._endpoint(request).version})
+        """Answer ``GET /{project}/readyz``: this project's model answers, or what stands in for it."""
+        endpoint = self._endpoint(request)
+        if endpoint.refusal is not None:
+            raise person_decides(endpoint.refusal)
+        return _json({"status": "fallback" if endpoint.fallback else "ready", "version": endpoint.version})
 
     async def ready(self, request: Request) -> Response:
         """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason."""
@@ -200,8 +256,9 @@ class Leitstand:
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
         self.guard.admit(request.scope["headers"], client_host(request.scope), "*", "read")
-        versions = {name: found.version for name, found in self.champions.endpoints.items() if isinstance(found, Endpoint)}
-        return Response(self.metrics.page(versions), headers=HEADERS, media_type=self.metrics.content_type)
+        return Response(
+            self.metrics.page(serving_now(self.champions.endpoints)), headers=HEADERS, media_type=self.metrics.content_type
+        )
 
     def _starlette(self) -> Starlette:
         posts = {"predict": self._endpoint_missing, "feedback": self.feedback, "explain": self.explain}
@@ -240,7 +297,7 @@ class Leitstand:
         if found is None:
             raise of_error(404, "project_unknown", UnknownName("project", name[:63], self.champions.endpoints))
         if isinstance(found, LeitstandError):
-            raise of_error(503, "model_unavailable", found)
+            raise unavailable(found)
         return found
 
     def _guarded(self, handler: Handler, path: str) -> Handler:

@@ -1,6 +1,5 @@
 """What stays known of a batch: each prediction in the log, or the job with its range of ids in a small file."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from infra.prediction_entries import LoggedPrediction, plain
 from infra.prediction_log import PredictionLog
 from infra.releases import Release
 from leitstand.project import Project
+from serving.answers import fingerprint
 from serving.batch_answers import conformed, id_column
 from serving.batch_job import BatchJob
 
@@ -80,7 +80,7 @@ def _rows(part: Any, project: Project, job: str, pseudonymise: Pseudonymise) -> 
     nothing: list[Any] = [None] * part.num_rows
     made = []
     for i, row in enumerate(conformed(part, project.input_contract).to_dict("records")):
-        inputs = {str(name): _fingerprint(value) if isinstance(value, bytes) else plain(value) for name, value in row.items()}
+        inputs = {str(name): fingerprint(value) if isinstance(value, bytes) else plain(value) for name, value in row.items()}
         made.append(
             LoggedPrediction(
                 inputs=pseudonymise(inputs),
@@ -96,7 +96,3 @@ def _rows(part: Any, project: Project, job: str, pseudonymise: Pseudonymise) -> 
             )
         )
     return made
-
-
-def _fingerprint(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,6 +1,5 @@
 """One project that is served: what a request may hold, and the champion's answers to it."""
 
-import hashlib
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -8,27 +7,32 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from infra.prediction_entries import new_ids
+from infra.prediction_entries import Role, new_ids
 from leitstand.conforming import conform
 from leitstand.contract import Column, Scalar
-from leitstand.errors import DataError
+from leitstand.errors import DataError, LeitstandError
 from leitstand.prediction import Predictions
 from leitstand.project import Project
-from serving.answers import ServedModel, flag_names, outputs, plain
+from serving.answers import ServedModel, fingerprint, flag_names, outputs, plain
 from serving.examples import typical
 from serving.explaining import Explaining
 from serving.problems import Problem, of_error, of_validation, saying
 from serving.released import ReleasedModel
+from serving.ruled import RuledRelease
 from serving.schema import feedback_model, predict_model, to_frame
+
+if TYPE_CHECKING:
+    from serving.rollout import Rollout
 
 logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
 Pseudonymise = Callable[[dict[str, Any]], dict[str, Any]]
+Released = ReleasedModel | RuledRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,24 @@ class Answered:
 
 
 class Endpoint:
-    """A loaded champion, ready to answer. Safe to use from several threads.
+    """A loaded model, ready to answer. Safe to use from several threads.
 
     Parameters
     ----------
     pseudonymise : what the log keeps of a row in place of personal data
-    fallback : whether this is an earlier champion that answers because the newest cannot be loaded
+    fallback : whether this answers in place of the champion
     """
 
     def __init__(
-        self, project: Project, released: ReleasedModel, pseudonymise: Pseudonymise | None = None, fallback: bool = False
+        self, project: Project, released: Released, pseudonymise: Pseudonymise | None = None, fallback: bool = False
     ) -> None:
         self.project, self.released, self.fallback = project, released, fallback
+        self.rollout: Rollout | None = None
+        """The challenger on trial beside it."""
+        self.refusal: LeitstandError | None = None
+        """Why it is not to answer now."""
+        self.paused = False
+        """Whether it answers for a paused project."""
         self._pseudonymise = pseudonymise
         self._rows, self._labels = predict_model(project), feedback_model(project)
         self._columns = {column.name: column for column in project.input_contract.columns}
@@ -72,8 +82,13 @@ class Endpoint:
 
     @property
     def version(self) -> int:
-        """The model version that answers."""
+        """The model version that answers; 0 stands for the baseline."""
         return self.released.release.version
+
+    @property
+    def role(self) -> Role:
+        """What the log calls its answers, unless it is on trial."""
+        return "fallback" if self.fallback else "champion"
 
     @property
     def quick(self) -> bool:
@@ -157,6 +172,8 @@ class Endpoint:
         except ValueError as error:  # scikit-learn's word for rows that a model cannot take, such as missing values
             logger.warning("%s %s", self.project.name, without_values(error))
             raise DataError("compiling.no_answer") from error
+        if isinstance(self.released, RuledRelease):  # advice reads what a model answers with, such as an interval
+            return predictions, [None] * len(predictions)
         return predictions, self.project.advise(frame.iloc[len(history) :], predictions)
 
     def _split(self, asked: Sequence[Asked], predictions: Predictions, advice: Sequence[Any]) -> list[Answered | Problem]:
@@ -182,7 +199,7 @@ class Endpoint:
     def _kept(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return what the log keeps of a row: of a file only the SHA-256, of personal data a pseudonym."""
         if self._files:
-            row = {name: _fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()}
+            row = {name: fingerprint(value) if isinstance(value, bytes) else value for name, value in row.items()}
         return row if self._pseudonymise is None else self._pseudonymise(row)
 
     def _validated(self, model: type[BaseModel], body: bytes, key: str, columns: Mapping[str, Column]) -> Any:
@@ -210,8 +227,10 @@ class _Array:
         self._high = np.asarray([released.card.ranges[name][1] for name in watched])
 
     @staticmethod
-    def of(project: Project, released: ReleasedModel) -> "_Array | None":
+    def of(project: Project, released: Released) -> "_Array | None":
         """Return the way for a project, or None where features, advice, other columns or the model itself need a data frame."""
+        if isinstance(released, RuledRelease):
+            return None
         numbers = {column.name for column in project.input_contract.columns if column.is_number or column.type == "boolean"}
         needs = project.defines("features") or project.defines("advise") or project.spec.data.history_rows > 0
         every = set(project.input_contract.names) == numbers and set(released.card.feature_names) <= numbers
@@ -232,10 +251,6 @@ class _Array:
         if not beyond.any():
             return ()
         return tuple(tuple(self._watched[row]) if row.any() else () for row in beyond)
-
-
-def _fingerprint(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def without_values(error: BaseException) -> str:

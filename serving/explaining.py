@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
 
+from infra.packaged import packaged
 from leitstand.conforming import conform
 from leitstand.contract import Scalar
 from leitstand.errors import DataError, ServiceError
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from leitstand.nearest import Example, Examples
 
 MOST_ROWS, MOST_EXAMPLES = 20, 10
-MISSING_IN_RELEASE = ("explain.no_background", "explain.files_missing")  # no other request would mend it
+NOT_THE_REQUEST = ("explain.no_background", "explain.no_background_packaged", "explain.files_missing", "explain.baseline")
+"""What no other request would mend."""
 
 
 class ColumnContribution(Closed):
@@ -193,7 +195,9 @@ class Explaining:
         except ServiceError as error:
             raise of_error(503, "too_slow", error) from error
         except DataError as error:
-            if error.key in MISSING_IN_RELEASE:
+            if error.key == "explain.no_background" and packaged():
+                error = DataError("explain.no_background_packaged", project=self.project.name)
+            if error.key in NOT_THE_REQUEST:
                 raise of_error(503, "model_unavailable", error) from error
             raise of_error(422, "input_refused", error) from error
         told = [_told(one, list(few), self.project, language) for one, few in zip(found, near, strict=True)]

@@ -128,12 +128,12 @@ def start_service(
     log = settings.folder("logs") / f"service-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(projects, address, port, tls, compiling),
+            service_command(projects, address, port, os.getpid(), tls=tls, compiling=compiling),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=Path(serving.__file__).parent.parent,
-            env=_environment(settings),
+            env=service_environment(settings),
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle
         )
     shown = f"[{address}]" if ":" in address else address
@@ -197,8 +197,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _command(projects: Sequence[str], host: str, port: int, tls: Certificate | None, compiling: bool) -> list[str]:
-    given = {"projects": ",".join(projects), "launcher": os.getpid(), "compiling": compiling, "tls": tls is not None}
+def service_command(
+    projects: Sequence[str], host: str, port: int, launcher: int, *, tls: Certificate | None = None, compiling: bool = True
+) -> list[str]:
+    """Return the command of a service that ends with its ``launcher``; no projects are all that have a champion, also later ones."""
+    given = {"projects": ",".join(projects), "launcher": launcher, "compiling": compiling, "tls": tls is not None}
     arguments = [part for name, value in given.items() for part in ("--arg", f"{name}={value}")]
     arguments += tls.arguments if tls else []
     limits = ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
@@ -206,7 +209,7 @@ def _command(projects: Sequence[str], host: str, port: int, tls: Certificate | N
     return [sys.executable, "-m", "bentoml", "serve", "serving.service:LeitstandService", *where, *limits, *arguments]
 
 
-def _environment(settings: Settings) -> Mapping[str, str]:
+def service_environment(settings: Settings) -> Mapping[str, str]:
     """Return our environment with exactly these settings in it; BentoML keeps its files in our state folder."""
     calm_tools()
     return child_environment(settings.environment() | {"BENTOML_HOME": str(settings.folder("bentoml")), "BENTOML_DEBUG": "False"})

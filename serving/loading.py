@@ -1,13 +1,15 @@
-"""Which champions are served: loading them at the start, and exchanging each when the history names another."""
+"""Which models are served: loading them at the start, and following what the history says of champions, challengers and pauses."""
 
 import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from math import inf
 from threading import Event, Thread
+from time import monotonic
 
 from data_contracts.odcs import find_contract, read_contract
+from infra.history import Standing
 from infra.packaged import open_releases, packaged
 from infra.pseudonyms import pseudonymiser
 from infra.releases import COMPILED_FOLDER, Release, Releases
@@ -17,11 +19,15 @@ from leitstand.folders import locate
 from leitstand.project import Project, load
 from leitstand.spec import Serving, load_spec
 from serving.compiled import read_compilation
-from serving.endpoint import Endpoint, without_values
+from serving.endpoint import Endpoint, Pseudonymise, without_values
 from serving.released import ReleasedModel
+from serving.rollout import Rollout
+from serving.ruled import RuledRelease
+from serving.standby import instead, paused
 
 logger = logging.getLogger("bentoml.leitstand")
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 60.0  # until what could not be loaded is tried once more
 CHILD_SECONDS = 600.0
 Endpoints = dict[str, Endpoint | LeitstandError]
 
@@ -40,11 +46,12 @@ class Champions:
         self._compiling = compiling and packaged() is None  # a package is not written to, and has no compiler
         self._releases = open_releases(settings)
         self._stopped = Event()
+        self._again: dict[str, float] = {}
         self._seen = self._wanted()
-        self.endpoints: Endpoints = {name: self._loaded(name, version) for name, version in self._seen.items()}
+        self.endpoints: Endpoints = {name: self._settled(name, standing, None) for name, standing in self._seen.items()}
 
     def watch(self, also: Callable[[], None]) -> None:
-        """Look every second whether the history names another champion, in a thread of its own, and do what else is due then."""
+        """Look every second whether the history says something new, in a thread of its own, and do what else is due then."""
 
         def look() -> None:
             while not self._stopped.wait(LOOK_SECONDS):
@@ -68,57 +75,110 @@ class Champions:
         self._releases.close()
 
     def look(self) -> None:
-        """Load what the history names and is not loaded; the endpoint before answers until the new one is ready."""
-        wanted = self._wanted()
-        for name, version in wanted.items():
-            if self._seen.get(name, 0) == version:
+        """Do what the history says and is not done; the endpoint before answers until the new one is ready."""
+        for name, standing in self._wanted().items():
+            is_due = monotonic() >= self._again.get(name, inf)  # what could not be loaded may be there by now
+            if name in self._seen and self._seen[name] == standing and not is_due:
                 continue
-            old, new = self.endpoints.get(name), self._loaded(name, version)
-            self._seen[name] = version
-            if isinstance(new, LeitstandError) and isinstance(old, Endpoint):
-                logger.error("%s stays at version %s", name, old.version)
-                continue
-            self.endpoints = {**self.endpoints, name: new}
+            self.endpoints = {**self.endpoints, name: self._settled(name, standing, self.endpoints.get(name))}
+            self._seen[name] = standing
 
-    def _wanted(self) -> dict[str, int | None]:
-        champions = self._releases.champions()
-        return {name: champions.get(name) for name in self._names} if self._names is not None else dict(sorted(champions.items()))
+    def _wanted(self) -> dict[str, Standing | None]:
+        standings = self._releases.standings()
+        if self._names is not None:
+            return {name: standings.get(name) for name in self._names}
+        return {name: one for name, one in sorted(standings.items()) if one.champion is not None}
 
-    def _loaded(self, name: str, version: int | None) -> Endpoint | LeitstandError:
+    def _settled(self, name: str, standing: Standing | None, old: Endpoint | LeitstandError | None) -> Endpoint | LeitstandError:
+        """Return what is to answer for a project, or why nothing can.
+
+        Parameters
+        ----------
+        old : what answered until now; what is loaded already is not loaded again
+        """
+        self._again.pop(name, None)
         try:
             project = served_project(name, self._settings)
-            if version is None:
+            if standing is None or standing.champion is None:
                 raise ModelError("serving.no_champion", project=name)
-            return self._champion(project, version)
+            held = old if isinstance(old, Endpoint) else None
+            if standing.paused:
+                return paused(project, standing, standing.champion, held, self)
+            return self._answering(project, standing, standing.champion, held)
         except LeitstandError as error:
             logger.error("%s is not served: %s", name, error)
+            self.try_again(name)
             return error
         except Exception as error:
             logger.error("%s is not served: %s", name, without_values(error))
+            self.try_again(name)
             return ModelError("serving.load_failed", project=name, reason=type(error).__name__)
 
-    def _champion(self, project: Project, version: int) -> Endpoint:
-        """Return the champion; where it cannot be loaded and project.yaml wants that, the latest earlier one that can."""
+    def _answering(self, project: Project, standing: Standing, version: int, old: Endpoint | None) -> Endpoint:
+        """Return the champion with the challenger beside it; a fallback where it cannot be loaded."""
+        trial = None
         try:
-            return self._load(project, version)
+            found = self.loaded(project, version, old)
         except LeitstandError as error:
-            if project.spec.when_it_errs.fallback != "last_good":
-                raise
-            logger.error("%s falls back: %s", project.name, error)
-            for earlier in self._releases.earlier_champions(project.name):
-                with suppress(LeitstandError):
-                    return self._load(project, earlier, fallback=True)
-            raise
+            self.try_again(project.name)
+            return instead(project, version, old, self, error)
+        challenger = standing.challenger
+        if challenger is not None and challenger != version and standing.mode is not None:
+            try:
+                trial = Rollout(self.loaded(project, challenger, old), standing.mode, standing.share)
+            except LeitstandError as error:
+                logger.error("%s version %s is not tried: %s", project.name, challenger, error)
+                self.try_again(project.name)
+        found.refusal, found.rollout, found.paused = None, trial, False
+        return found
+
+    def try_again(self, name: str) -> None:
+        """Let a project be loaded again after a while."""
+        self._again[name] = monotonic() + AGAIN_SECONDS
+
+    def earlier_champions(self, name: str) -> list[int]:
+        """Return the champions before the current one, the latest first."""
+        return self._releases.earlier_champions(name)
+
+    def loaded(self, project: Project, version: int, old: Endpoint | None = None) -> Endpoint:
+        """Return an endpoint of a version: the champion or the challenger of ``old`` where it is theirs, freshly loaded otherwise.
+
+        Raises
+        ------
+        LeitstandError
+            If it cannot be loaded.
+        """
+        trial = old.rollout.endpoint if old is not None and old.rollout is not None else None
+        for one in (old, trial):
+            if one is not None and one.version == version and not one.fallback:
+                return one
+        return self._load(project, version)
+
+    def fallback(self, project: Project, version: int) -> Endpoint:
+        """Return a version that answers in place of the champion; errors as in ``loaded``."""
+        return self._load(project, version, fallback=True)
+
+    def baseline(self, project: Project, version: int) -> Endpoint:
+        """Return the baseline of a version's training, in place of the champion; errors as in ``loaded``."""
+        release = self._release(project, version)
+        folder = self._releases.folder(project.name, version)
+        return Endpoint(project, RuledRelease(project, release, folder), self._kept(project), fallback=True)
 
     def _load(self, project: Project, version: int, fallback: bool = False) -> Endpoint:
-        if not self._releases.has(project.name, version):
-            fetch_release(project.name, version)
-        release = self._releases.read(project.name, version)
+        release = self._release(project, version)
         if self._compiling:
             compile_release(self._releases, release)
+        released = ReleasedModel(release, self._releases.folder(project.name, version))
+        return Endpoint(project, released, self._kept(project), fallback)
+
+    def _release(self, project: Project, version: int) -> Release:
+        if not self._releases.has(project.name, version):
+            fetch_release(project.name, version)
+        return self._releases.read(project.name, version)
+
+    def _kept(self, project: Project) -> Pseudonymise | None:
         pseudonyms = pseudonymiser(self._settings, project.input_contract.pseudonymised)
-        kept = pseudonyms.inputs if pseudonyms.columns else None
-        return Endpoint(project, ReleasedModel(release, self._releases.folder(project.name, version)), kept, fallback)
+        return pseudonyms.inputs if pseudonyms.columns else None
 
 
 def served_project(name: str, settings: Settings) -> Project:

@@ -1,10 +1,15 @@
 """What the service counts, in the form that Prometheus reads."""
 
+from collections.abc import Iterable
 from time import perf_counter
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from infra.prediction_entries import Role
+
+Outcome = Literal["logged", "dropped", "failed"]
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -26,8 +31,25 @@ class Metrics:
         )
         self._rows = Counter("leitstand_rows", "Predicted rows.", ("project",), registry=self._registry)
         self._flags = Counter("leitstand_flagged_rows", "Predicted rows with a flag.", ("project",), registry=self._registry)
+        self._roles = Counter(
+            "leitstand_answered_rows", "Answered rows by whose answer it was.", ("project", "role"), registry=self._registry
+        )
+        self._shadow = Counter(
+            "leitstand_shadow_rows",
+            "Rows that a challenger was to answer silently.",
+            ("project", "outcome"),
+            registry=self._registry,
+        )
+        self._canary = Counter(
+            "leitstand_canary_failures", "Requests that the champion answered after all.", ("project",), registry=self._registry
+        )
+        self._paused = Gauge("leitstand_paused", "Whether the project is paused.", ("project",), registry=self._registry)
+        self._trial = Gauge(
+            "leitstand_challenger_version", "Version on trial, 0 for none.", ("project",), registry=self._registry
+        )
         self._version = Gauge("leitstand_model_version", "Version that answers.", ("project",), registry=self._registry)
         self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, Role], tuple[Counter, Counter]] = {}
 
     def answered(self, project: str, path: str, status: int, started: float) -> None:
         """Count one request; ``started`` is ``perf_counter`` when it came."""
@@ -38,19 +60,33 @@ class Metrics:
         kept[0].inc()
         kept[1].observe(perf_counter() - started)
 
-    def predicted(self, project: str, rows: int, flagged: int) -> None:
+    def predicted(self, project: str, rows: int, flagged: int, role: Role = "champion") -> None:
         """Count predicted rows."""
-        self._rows.labels(project).inc(rows)
+        kept = self._answered.get((project, role))
+        if kept is None:
+            kept = self._answered[project, role] = (self._rows.labels(project), self._roles.labels(project, role))
+        kept[0].inc(rows)
+        kept[1].inc(rows)
         if flagged:
             self._flags.labels(project).inc(flagged)
 
-    def page(self, versions: dict[str, int]) -> bytes:
+    def shadowed(self, project: str, outcome: Outcome, rows: int) -> None:
+        """Count rows that a challenger was to answer silently."""
+        self._shadow.labels(project, outcome).inc(rows)
+
+    def canary_failed(self, project: str) -> None:
+        """Count a request that the challenger could not answer."""
+        self._canary.labels(project).inc()
+
+    def page(self, served: Iterable[tuple[str, int, int, bool]]) -> bytes:
         """Return all figures as text.
 
         Parameters
         ----------
-        versions : the model version that answers, by project
+        served : per project its name, the version that answers, the version on trial (0 for none), and whether it is paused
         """
-        for project, version in versions.items():
+        for project, version, challenger, paused in served:
             self._version.labels(project).set(version)
+            self._trial.labels(project).set(challenger)
+            self._paused.labels(project).set(paused)
         return generate_latest(self._registry)

@@ -6,13 +6,15 @@ predictions are in the log. The line is short: whoever finds it full is refused 
 """
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import urandom
 from time import perf_counter
+from weakref import WeakKeyDictionary
 
 from infra.group_commit import GroupCommit
-from infra.prediction_entries import LogEntry
+from infra.prediction_entries import LogEntry, Role
 from leitstand.errors import StateError
 from leitstand.now import now
 from serving.endpoint import Answered, Asked, Endpoint
@@ -35,14 +37,17 @@ def overloaded() -> Problem:
 class _Waiting:
     """One request in the line; ``done`` gets the answer or the problem."""
 
+    endpoint: Endpoint
     asked: Asked
     client: str
     started: float
+    role: Role
+    request_id: str
     done: "asyncio.Future[Answered]"
 
 
 class Queue:
-    """All lines of one process: one per endpoint and kind of way. To be used from one event loop.
+    """All lines of one process: one per endpoint and kind of way, for as long as the endpoint lives. To be used from one event loop.
 
     Parameters
     ----------
@@ -52,48 +57,55 @@ class Queue:
     def __init__(self, commit: GroupCommit, most_waiting: int = MOST_WAITING) -> None:
         self._commit = commit
         self._most_waiting = most_waiting
-        self._under_way = 0
-        self._lines: dict[tuple[str, bool], _Line] = {}
+        self.under_way = 0
+        self._lines: WeakKeyDictionary[Endpoint, dict[bool, _Line]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="model")
 
-    def require_room(self) -> None:
-        """Refuse when the line is full.
+    @property
+    def is_full(self) -> bool:
+        """Whether the next request is refused."""
+        return self.under_way >= self._most_waiting
 
-        Raises
-        ------
-        Problem
-            503, with the time after which a client may try again.
-        """
-        if self._under_way >= self._most_waiting:
-            raise overloaded()
-
-    async def answer(self, endpoint: Endpoint, asked: Asked, client: str, started: float) -> Answered:
+    async def answer(
+        self,
+        endpoint: Endpoint,
+        asked: Asked,
+        client: str,
+        started: float,
+        role: Role = "champion",
+        request_id: str | None = None,
+    ) -> Answered:
         """Return the answer to a request when it is in the log.
 
         Parameters
         ----------
         started : ``perf_counter`` when the request came
+        role, request_id : as the log keeps them
 
         Raises
         ------
         Problem
-            If the input cannot be used, or the line is full.
+            If the input cannot be used, or the line is full: 503, with the time after which a client may try again.
         StateError
             If the log cannot be written.
         """
-        self.require_room()
+        if self.is_full:
+            raise overloaded()
         quick = endpoint.quick and len(asked.rows) <= QUICK_ROWS
-        line = self._lines.get((endpoint.project.name, quick))
-        if line is None or line.endpoint is not endpoint:  # a new champion; what waits for the one before is still answered
-            line = _Line(endpoint, self._commit, None if quick else self._threads)
-            self._lines[endpoint.project.name, quick] = line
-        waiting = _Waiting(asked, client, started, asyncio.get_running_loop().create_future())
-        self._under_way += 1
+        lines = self._lines.get(endpoint)
+        if lines is None:
+            lines = self._lines[endpoint] = {}
+        line = lines.get(quick)
+        if line is None:
+            line = lines[quick] = _Line(self._commit, None if quick else self._threads)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(endpoint, asked, client, started, role, request_id or new_request_id(), loop.create_future())
+        self.under_way += 1
         try:
             line.put(waiting)
             return await waiting.done
         finally:
-            self._under_way -= 1
+            self.under_way -= 1
 
     def close(self) -> None:
         """End the threads."""
@@ -101,10 +113,10 @@ class Queue:
 
 
 class _Line:
-    """Requests that wait for one model."""
+    """Requests that wait for one model. They hold it, the line does not: it must not keep a model that nobody asks any more."""
 
-    def __init__(self, endpoint: Endpoint, commit: GroupCommit, threads: ThreadPoolExecutor | None) -> None:
-        self.endpoint, self._commit, self._threads = endpoint, commit, threads
+    def __init__(self, commit: GroupCommit, threads: ThreadPoolExecutor | None) -> None:
+        self._commit, self._threads = commit, threads
         self._waiting: list[_Waiting] = []
         self._busy = False
 
@@ -120,14 +132,14 @@ class _Line:
         if not batch:
             self._busy = False
         elif self._threads is None:
-            self._settle(batch, _outcome(self.endpoint, batch))
+            self._settle(batch, _outcome(batch))
             if self._waiting:
                 asyncio.get_running_loop().call_soon(self._move)
             else:
                 self._busy = False
         else:
             loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._threads, _outcome, self.endpoint, batch)
+            future = loop.run_in_executor(self._threads, _outcome, batch)
             future.add_done_callback(lambda done: self._settle_and_move(batch, done))
 
     def _settle_and_move(self, batch: list[_Waiting], done: "asyncio.Future[list[Answered | BaseException]]") -> None:
@@ -160,13 +172,14 @@ class _Line:
                 one.done.set_exception(answered)
                 continue
             entry = LogEntry(
-                project=self.endpoint.project.name,
-                model_version=self.endpoint.version,
-                request_id=urandom(16).hex(),
+                project=one.endpoint.project.name,
+                model_version=one.endpoint.version,
+                request_id=one.request_id,
                 time=moment,
                 client=one.client,
                 latency_ms=(ended - one.started) * 1000,
                 rows=answered.rows,
+                role=one.role,
             )
             try:
                 self._commit.submit(entry, one.done, answered)
@@ -174,11 +187,20 @@ class _Line:
                 one.done.set_exception(error)
 
 
-def _outcome(endpoint: Endpoint, batch: list[_Waiting]) -> "list[Answered | BaseException]":
+def _outcome(batch: Sequence[_Waiting]) -> "list[Answered | BaseException]":
+    return outcome(batch[0].endpoint, [one.asked for one in batch])
+
+
+def outcome(endpoint: Endpoint, asked: Sequence[Asked]) -> "list[Answered | BaseException]":
     """Return one answer or error per request; what fails together is tried one by one, so that one request harms no other."""
     try:
-        return list(endpoint.answer([one.asked for one in batch]))
+        return list(endpoint.answer(asked))
     except Exception as error:
-        if len(batch) == 1:
+        if len(asked) == 1:
             return [error]
-        return [answered for one in batch for answered in _outcome(endpoint, [one])]
+        return [answered for one in asked for answered in outcome(endpoint, [one])]
+
+
+def new_request_id() -> str:
+    """Return the id under which the log keeps a request."""
+    return urandom(16).hex()

@@ -14,7 +14,29 @@ from serving.compiled import load_compiled
 logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
 
 
-class ReleasedModel:
+class ReleaseFolder:
+    """What a release keeps beside its model.
+
+    Parameters
+    ----------
+    folder : of the release
+    """
+
+    def __init__(self, release: Release, folder: Path) -> None:
+        self.release, self.folder = release, folder
+
+    def background(self) -> pd.DataFrame:
+        """Return rows to compare with when an answer is explained: held-out model inputs, or the reference window where there are none."""
+        file = self.folder / HOLDOUT_FILE
+        return pd.read_parquet(file) if file.is_file() else self.reference()
+
+    def reference(self) -> pd.DataFrame:
+        """Return the reference window; empty where the release has none."""
+        file = self.folder / REFERENCE_FILE
+        return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+
+
+class ReleasedModel(ReleaseFolder):
     """One release, loaded.
 
     Parameters
@@ -28,7 +50,7 @@ class ReleasedModel:
     """
 
     def __init__(self, release: Release, folder: Path) -> None:
-        self.release, self.folder = release, folder
+        super().__init__(release, folder)
         self._loading = Lock()
         self._original: TrainedModel | None = None
         self.card = load_card(folder / MODEL_FOLDER, release.sha256)
@@ -45,13 +67,3 @@ class ReleasedModel:
             if self._original is None:
                 self._original = load_model(self.folder / MODEL_FOLDER, self.release.sha256)
             return self._original
-
-    def background(self) -> pd.DataFrame:
-        """Return rows to compare with when an answer is explained: held-out model inputs, or the reference window where there are none."""
-        file = self.folder / HOLDOUT_FILE
-        return pd.read_parquet(file) if file.is_file() else self.reference()
-
-    def reference(self) -> pd.DataFrame:
-        """Return the reference window; empty where the release has none."""
-        file = self.folder / REFERENCE_FILE
-        return pd.read_parquet(file) if file.is_file() else pd.DataFrame()

@@ -55,7 +55,6 @@ class LeitstandService:
         from serving.app import Leitstand
         from serving.loading import Champions
         from serving.protection import Guard
-        from serving.queue import Queue
 
         arguments = bentoml.use_arguments(Arguments)
         if arguments.launcher:
@@ -73,7 +72,7 @@ class LeitstandService:
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
         self.guard = guard = Guard(KeyStore(settings.database("keys"), wait_seconds=1), self.champions.limits())
-        self.app = Leitstand(self.champions, Queue(self.commit), log, guard, settings.language, tls=arguments.tls)
+        self.app = Leitstand(self.champions, self.commit, log, guard, settings.language, tls=arguments.tls)
 
         def renew() -> None:
             for name, serving in self.champions.limits().items():
@@ -87,6 +86,7 @@ class LeitstandService:
         """Write what still waits for the log."""
         self.champions.stop()
         self.guard.stop()
+        self.app.shadow.close()
         await self.commit.close()
         self.log.close()
 

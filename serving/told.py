@@ -1,5 +1,6 @@
 """What the service tells about itself and its projects, as JSON."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from leitstand.errors import LeitstandError
@@ -36,26 +37,47 @@ def schema_of(project: Project, language: Language) -> dict[str, Any]:
 def model_of(endpoint: Endpoint) -> dict[str, Any]:
     """Return which model answers, its figures on the hold-out, and its card."""
     released = endpoint.released
-    own = released.release.model_dump(mode="json", exclude={"project", "version", "data_version"})
+    own = released.release.model_dump(mode="json", exclude={"project", "version", "data_version", "synthetic", "rule"})
     card = released.card.model_dump(mode="json")
     return endpoint.served.model_dump() | own | {"compiled": released.compiled, "card": card}
 
 
+def serving_now(endpoints: Endpoints) -> Iterator[tuple[str, int, int, bool]]:
+    """Yield per project that is loaded what the metrics say of it: name, version, version on trial (0 for none), whether it is paused."""
+    for name, found in endpoints.items():
+        if isinstance(found, Endpoint):
+            trial = found.rollout
+            yield name, found.version, 0 if trial is None else trial.endpoint.version, found.paused
+
+
 def state_of(endpoints: Endpoints, language: Language) -> dict[str, Any]:
-    """Return which projects are answered, and why the others are not.
+    """Return which projects are answered, and why the others are not; one that is paused is not broken.
 
     Raises
     ------
     Problem
-        503 if none is.
+        503 if all are broken.
     """
-    broken = {name: without_folders(error, language) for name, error in endpoints.items() if isinstance(error, LeitstandError)}
+    reasons = {name: (found, _reason(found)) for name, found in endpoints.items()}
+    silent = {name: without_folders(error, language) for name, (_, error) in reasons.items() if error is not None}
+    broken = {name: silent[name] for name, (found, _) in reasons.items() if isinstance(found, LeitstandError)}
     if len(broken) == len(endpoints):
         errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items()]
         said = saying("serving.service_without_model", reasons=" ".join(broken.values()))
         raise Problem(503, "model_unavailable", said, errors=lambda _: errors)
-    projects = {name: {"ready": name not in broken, "detail": broken.get(name)} for name in endpoints}
-    return {"status": "degraded" if broken else "ready", "projects": projects}
+    projects = {
+        name: {
+            "ready": name not in silent,
+            "detail": silent.get(name),
+            "fallback": isinstance(found, Endpoint) and found.fallback,
+        }
+        for name, found in endpoints.items()
+    }
+    return {"status": "degraded" if silent else "ready", "projects": projects}
+
+
+def _reason(found: Endpoint | LeitstandError) -> LeitstandError | None:
+    return found if isinstance(found, LeitstandError) else found.refusal
 
 
 def listed(endpoints: Endpoints, language: Language) -> list[Listed]:

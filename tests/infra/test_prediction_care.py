@@ -106,6 +106,8 @@ def test_entries_hold_all_that_is_known_with_every_label(log: PredictionLog) -> 
         "request_id": "r",
         "client": "shop",
         "latency_ms": 2.5,
+        "role": "champion",
+        "paired_id": None,
         "inputs": {"customer": "4711"},
         "output": {"prediction": "yes", "score": 0.9, "probabilities": None, "lower": None, "upper": None, "flags": []},
     }
