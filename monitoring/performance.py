@@ -4,12 +4,13 @@ The figures are the core's, not Evidently's: a drop is a comparison with the hol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from leitstand.bootstrap import estimates
+from leitstand.bootstrap import Estimate, estimates
 from leitstand.conforming import conform
 from leitstand.contract import Column
 from leitstand.dataset import class_values
@@ -27,15 +28,19 @@ class Performance:
     ----------
     rows : predictions with a usable label
     metric : by which the drop was judged
+    interval : of that metric, 95 %; None without enough labels
     drop : None without enough labels or without a metric known on both sides
+    within_noise : worse by more than the tolerance, but chance explains it
     fault : labels that could not be read
     """
 
-    rows: int
-    metric: str | None
-    metrics: dict[str, float]
-    drop: bool | None
-    fault: QualityFault | None
+    rows: int = 0
+    metric: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    interval: Estimate | None = None
+    drop: bool | None = None
+    within_noise: bool = False
+    fault: QualityFault | None = None
 
 
 def performance(project: Project, window: pd.DataFrame, reference_metrics: Mapping[str, float]) -> Performance:
@@ -47,38 +52,51 @@ def performance(project: Project, window: pd.DataFrame, reference_metrics: Mappi
     reference_metrics : what the same metrics were on the hold-out
     """
     if "label" not in window.columns or not window["label"].notna().any():
-        return Performance(0, None, {}, None, None)
+        return Performance()
     column = project.contract.column(project.spec.data.target)
     given = window[window["label"].notna() & window["prediction"].notna()]
     usable = _usable(given["label"], column)
     fault = None if usable.all() else _unusable(given["label"][~usable], column, len(given))
     labelled = given[usable]
     if labelled.empty:
-        return Performance(0, None, {}, None, fault)
+        return Performance(fault=fault)
     truth = _truth(project, labelled["label"], column)
-    predictions = _predictions(project, labelled, truth)
+    predictions = answers(project, labelled, truth)
     known = metrics_for(project.spec.task, len(predictions.classes))
     metrics = evaluate(known, truth, predictions)
-    judged = _judged_by(project, len(predictions.classes), metrics, reference_metrics)
-    drop = None
-    if judged is not None and len(labelled) >= project.spec.monitoring.minimum_labels:
-        drop = _dropped(known[judged], truth, predictions, reference_metrics[judged], project)
-    return Performance(len(labelled), judged, metrics, drop, fault)
+    name = judged_by(project, len(predictions.classes), metrics, reference_metrics)
+    if name is None or len(labelled) < project.spec.monitoring.minimum_labels:
+        return Performance(len(labelled), name, metrics, fault=fault)
+    interval = estimates({name: known[name]}, truth, predictions, project.spec.split.strategy == "time")[name]
+    behind = worse(known[name], interval, reference_metrics, tolerated(project, known[name], reference_metrics[name]))
+    return Performance(len(labelled), name, metrics, interval, behind == "surely", behind == "maybe", fault)
 
 
-def _dropped(metric: Metric, truth: np.ndarray, predictions: Predictions, before: float, project: Project) -> bool:
-    """Whether the metric is worse by more than the tolerance, and its 95 % interval leaves out what it was before.
+def tolerated(project: Project, metric: Metric, before: float) -> float:
+    """Return how far the metric may fall behind: for metrics in the target's unit, whose size says nothing by itself, a share of it."""
+    return project.spec.monitoring.performance_tolerance * (abs(before) if metric.in_target_unit else 1.0)
 
-    The tolerance is a share of the former value for metrics in the target's unit, whose size says nothing by itself.
+
+def worse(metric: Metric, now: Estimate, before: Mapping[str, float], tolerance: float) -> Literal["no", "maybe", "surely"]:
+    """Return whether a metric is worse than on the hold-out by more than the tolerance, and beyond chance on either side.
+
+    Parameters
+    ----------
+    before : the hold-out's figures; with the bounds ``<metric>_low`` and ``<metric>_high`` where they are known
     """
-    tolerated = project.spec.monitoring.performance_tolerance * (abs(before) if metric.in_target_unit else 1.0)
-    if metric.gain(metric(truth, predictions), before) >= -tolerated:
-        return False
-    interval = estimates({metric.name: metric}, truth, predictions, project.spec.split.strategy == "time")[metric.name]
-    return metric.gain(interval.high if metric.greater_is_better else interval.low, before) < 0
+    was = before[metric.name]
+    gain = metric.gain(now.value, was)
+    if gain >= -tolerance:
+        return "no"
+    best, worst = (now.high, f"{metric.name}_low") if metric.greater_is_better else (now.low, f"{metric.name}_high")
+    chance = float(
+        np.hypot(best - now.value, before.get(worst, was) - was)
+    )  # two independent samples: their errors add as squares
+    return "surely" if gain + chance < 0 else "maybe"
 
 
-def _judged_by(project: Project, classes: int, metrics: Mapping[str, float], before: Mapping[str, float]) -> str | None:
+def judged_by(project: Project, classes: int, metrics: Mapping[str, float], before: Mapping[str, float]) -> str | None:
+    """Return the metric that is known on both sides: the project's own, otherwise the task's primary one, otherwise any."""
     task = project.spec.task
     wanted = (project.spec.training.metric, primary_metric(task, classes), *metrics_for(task, classes))
     return next((name for name in wanted if name is not None and name in metrics and name in before), None)
@@ -116,7 +134,13 @@ def _settled(values: pd.Series, project: Project) -> pd.Series:
     return settled
 
 
-def _predictions(project: Project, window: pd.DataFrame, truth: np.ndarray) -> Predictions:
+def answers(project: Project, window: pd.DataFrame, truth: np.ndarray | None = None) -> Predictions:
+    """Return the logged answers in the form of the core.
+
+    Parameters
+    ----------
+    truth : labels whose classes count as known, too
+    """
     task = project.spec.task
     score, lower, upper = (_numbers(window, name) for name in ("score", "lower", "upper"))
     if task == "anomaly":
@@ -124,7 +148,7 @@ def _predictions(project: Project, window: pd.DataFrame, truth: np.ndarray) -> P
     if task == "regression":
         return Predictions(window["prediction"].to_numpy(dtype=float), lower=lower, upper=upper)
     value = class_values(_settled(window["prediction"], project), project.contract.column(project.spec.data.target))
-    classes = _classes(window, truth, value)
+    classes = _classes(window, value if truth is None else truth, value)
     columns = [f"probability_{name}" for name in classes]
     complete = all(name in window.columns for name in columns)
     probabilities = window[columns].to_numpy(dtype=float) if complete else None

@@ -1,7 +1,7 @@
 """One look at a model in use: what came in and went out lately, against what it was trained and shown on."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -9,17 +9,19 @@ import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
 
-from leitstand.conforming import conform
-from leitstand.contract import Column, Contract
+from leitstand.basis import Basis
 from leitstand.now import now as current_time
 from leitstand.project import Project
-from monitoring.drift import CATEGORIES, NUMBERS, Watched, drift, evidently_columns, register_statistics, watch, watched_inputs
+from monitoring.comparing import Compared, compare
+from monitoring.drift import CATEGORIES, NUMBERS, evidently_columns, register_statistics
+from monitoring.estimating import estimate
 from monitoring.page import write_page
-from monitoring.performance import performance
-from monitoring.quality import quality_faults
-from monitoring.result import ColumnDrift, MonitoringResult
+from monitoring.performance import Performance, performance
+from monitoring.quality import breaks, quality_faults
+from monitoring.result import Labels, MonitoringResult, QualityFault
 
 MOST_ROWS_DRAWN = 10_000  # a picture of a distribution does not change with more rows, its time does
+NEVER = float("inf")  # as threshold of a column whose move chance explains: the page must not call it drifted
 
 
 def monitor(
@@ -28,6 +30,11 @@ def monitor(
     window: pd.DataFrame,
     *,
     reference_metrics: Mapping[str, float],
+    basis: Basis | None = None,
+    labelled: pd.DataFrame | None = None,
+    labels: Labels | None = None,
+    span: tuple[datetime | None, datetime | None] | None = None,
+    labels_start: datetime | None = None,
     model_version: int | None = None,
     synthetic: bool = False,
     html: Path | None = None,
@@ -37,9 +44,15 @@ def monitor(
     Parameters
     ----------
     reference, window : columns of the project's input contract (missing ones count as missing values) and ``prediction``; optional
-        ``score``, ``lower``, ``upper``, ``probability_<class>``, ``label`` (missing where the truth is unknown) and ``time``
-    synthetic : whether the model was trained on built-in synthetic data
+        ``score``, ``lower``, ``upper``, ``probability_<class>``, ``label`` (missing where the truth is unknown) and ``time``; in time order.
+        The reference may have ``_time`` besides
     reference_metrics : the metrics on the hold-out, by name
+    basis : what else the training knew
+    labelled : the predictions that performance is judged by, as the window; by default those of the window that have a label
+    labels : how much of the truth has come back; by default counted in the window, with every prediction old enough
+    span : begin and end of the window; by default those of its rows
+    labels_start : since when the labels of ``labelled`` came
+    synthetic : whether the model was trained on built-in synthetic data
     html : where to write a page with pictures; takes several seconds, so only when somebody will look at it
 
     Raises
@@ -47,18 +60,12 @@ def monitor(
     StateError
         If the page cannot be written.
     """
+    known = basis or Basis()
+    compared = compare(project, reference, window, known)
+    truth = performance(project, window if labelled is None else labelled, reference_metrics)
+    guess, no_guess = estimate(project, window, reference_metrics, known.calibration_error)
+    start, end = span or _span(window)
     settings = project.spec.monitoring
-    contract = _as_logged(project.input_contract)
-    before, now = conform(reference, contract), conform(window, contract)
-    enough = min(len(before), len(now)) >= settings.minimum_rows
-    inputs = watched_inputs(contract, before, now) if enough else []
-    answers = _answers(project, reference, window) if enough else []
-    moved = sorted((drift(column, settings.threshold) for column in inputs), key=_strength)
-    answered = tuple(drift(column, settings.threshold) for column in answers)
-    share = sum(column.drifted for column in moved) / len(moved) if moved else 0.0
-    truth = performance(project, window, reference_metrics)
-    faults = quality_faults(contract, before, now) + ([truth.fault] if truth.fault else [])
-    start, end = _span(window)
     result = MonitoringResult(
         project=project.name,
         model_version=model_version,
@@ -66,51 +73,44 @@ def monitor(
         time=current_time(),
         window_start=start,
         window_end=end,
-        window_rows=len(now),
-        reference_rows=len(before),
+        labels_start=labels_start,
+        window_rows=len(compared.now),
+        reference_rows=len(compared.before),
         minimum_rows=settings.minimum_rows,
-        enough=enough,
-        columns=tuple(moved),
-        drifted_share=share,
+        enough=compared.enough,
+        columns=compared.inputs,
+        drifted_share=compared.share,
         drifted_share_limit=settings.drifted_share,
-        input_drift=bool(moved) and share >= settings.drifted_share,
-        answers=answered,
-        prediction_drift=any(column.drifted for column in answered),
-        quality=tuple(faults),
+        drifted_weight=compared.weight,
+        season=settings.season,
+        season_known=compared.season_known,
+        input_drift=bool(compared.inputs) and max(compared.share, compared.weight or 0.0) >= settings.drifted_share,
+        answers=compared.answers,
+        prediction_drift=any(column.drifted for column in compared.answers),
+        quality=_faults(compared, known, truth),
         labelled_rows=truth.rows,
         minimum_labels=settings.minimum_labels,
-        label_coverage=truth.rows / len(now) if len(now) else 0.0,
+        label_coverage=labels.coverage if labels is not None else truth.rows / max(1, len(window)),
+        labels=labels,
         metric=truth.metric,
         metrics=truth.metrics,
+        metric_low=truth.interval.low if truth.interval else None,
+        metric_high=truth.interval.high if truth.interval else None,
         reference_metrics=dict(reference_metrics),
         performance_drop=truth.drop,
+        within_noise=truth.within_noise,
+        estimate=guess,
+        no_estimate=no_guess,
     )
     if html is not None:
-        write_page(html, result, _pictures([*answers, *inputs], settings.threshold, settings.drifted_share))
+        write_page(html, result, _pictures(compared, settings.threshold, settings.drifted_share))
     return result
 
 
-def _as_logged(contract: Contract) -> Contract:
-    """Return the contract of what can be watched: without files, and with pseudonyms, which only show that there is a value, as texts."""
-    kept = [
-        Column(name=column.name, type="string", required=column.required, pseudonymise=True)
-        if column.is_pseudonymised
-        else column
-        for column in contract.columns
-        if column.type != "file"
-    ]
-    return contract.model_copy(update={"columns": tuple(kept)})
-
-
-def _strength(column: ColumnDrift) -> tuple[bool, float]:
-    return not column.drifted, -(column.effect if column.effect is not None else float("inf"))
-
-
-def _answers(project: Project, reference: pd.DataFrame, window: pd.DataFrame) -> list[Watched]:
-    names = [name for name in ("prediction", "score") if name in reference.columns and name in window.columns]
-    numbers = {"score"} | ({"prediction"} if project.spec.task == "regression" else set())
-    watched = [watch(name, reference[name], window[name], name in numbers) for name in names]
-    return [column for column in watched if len(column.reference) and len(column.window)]
+def _faults(compared: Compared, basis: Basis, truth: Performance) -> tuple[QualityFault, ...]:
+    found = quality_faults(compared.contract, compared.before, compared.now, basis.longest_runs)
+    judged = [fault.model_copy(update={"breaks": breaks(fault, compared.contract, compared.before)}) for fault in found]
+    return (*judged, truth.fault) if truth.fault else tuple(judged)
 
 
 def _span(window: pd.DataFrame) -> tuple[datetime | None, datetime | None]:
@@ -119,22 +119,21 @@ def _span(window: pd.DataFrame) -> tuple[datetime | None, datetime | None]:
     return window["time"].min().to_pydatetime(), window["time"].max().to_pydatetime()
 
 
-def _pictures(columns: Sequence[Watched], threshold: float, share: float) -> str | None:
+def _pictures(compared: Compared, threshold: float, share: float) -> str | None:
     """Return Evidently's report as an HTML document, or None where there is nothing to draw."""
-    numbers, categories = evidently_columns(columns)
+    numbers, categories = evidently_columns(compared.watched)
     if not numbers and not categories:
         return None
     register_statistics()
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
-    drawn = [column for column in columns if column.name in {*numbers, *categories}]
+    drawn = [column for column in compared.watched if column.name in {*numbers, *categories}]
     before = Dataset.from_pandas(_side({column.name: column.reference for column in drawn}), definition)
     now = Dataset.from_pandas(_side({column.name: column.window for column in drawn}), definition)
-    report = Report(
-        [
-            DataDriftPreset(num_method=NUMBERS, cat_method=CATEGORIES, threshold=threshold, drift_share=share),
-            DataSummaryPreset(),
-        ]
+    steady = {column.name: NEVER for column in (*compared.inputs, *compared.answers) if not column.drifted}
+    drift = DataDriftPreset(
+        num_method=NUMBERS, cat_method=CATEGORIES, threshold=threshold, drift_share=share, per_column_threshold=steady
     )
+    report = Report([drift, DataSummaryPreset()])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas, numpy and plotly about how Evidently calls them while drawing
         return str(report.run(now, before).get_html_str(as_iframe=False))
