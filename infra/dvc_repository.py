@@ -1,6 +1,10 @@
 """DVC in process: one repository without git below the state folder, with one remote.
 
 DVC fails instead of waiting when its repository is in use; callers hold the lock ``data`` of ``infra.locks``.
+
+Whatever is done here is done to one version: ``dvc add``, ``push`` and ``pull`` would first read the pointers of all versions of all projects to
+look for overlaps, which a folder named by its content cannot have. So we take the steps that these commands are made of. The pointers stay, and
+the ``dvc`` command finds the repository as it expects it.
 """
 
 import logging
@@ -32,10 +36,16 @@ class DvcRepository:
             If DVC refuses, or names the content differently than we do.
         """
         with self._open() as repo:
-            (stage,) = repo.add(str(folder))
-            if stage.outs[0].hash_info.value != f"{version}.dir":
+            stage = repo.stage.create(
+                single_stage=True, validate=False, fname=str(_pointer(folder)), wdir=str(folder.parent), outs=[folder.name]
+            )
+            stage.add_outs()
+            stage.dump()
+            found = stage.outs[0].hash_info
+            if found.value != f"{version}.dir":
                 raise StateError("infra.snapshot_changed", project=folder.parent.name, version=version, path=folder)
-            repo.push(str(folder))
+            if repo.cloud.push(_objects(stage)).failed:
+                raise StateError("infra.dvc_failed", path=self.root, remote=self._remote, detail=f"push {version}")
 
     def fetch(self, folder: Path, version: str) -> None:
         """Bring a version's folder back from the cache or the remote.
@@ -45,22 +55,27 @@ class DvcRepository:
         StateError
             If neither has it, or what they have is damaged.
         """
+        from dvc.dvcfile import load_file
         from dvc.exceptions import DvcException
         from dvc_objects.errors import ObjectFormatError
 
         self._write_pointer(folder, version)
         with self._open() as repo:
             try:
-                repo.pull(str(folder) + ".dvc", force=True)
+                (stage,) = load_file(repo, str(_pointer(folder))).stages.values()
+                repo.cloud.pull(_objects(stage))
+                if stage.outs[0].get_obj() is None:  # checking nothing out would be no error
+                    raise FileNotFoundError(version)
+                stage.checkout(force=True)
             except ObjectFormatError as error:
                 raise StateError("infra.snapshot_changed", project=folder.parent.name, version=version, path=folder) from error
-            except DvcException as error:
+            except (DvcException, FileNotFoundError) as error:
                 raise StateError(
                     "infra.snapshot_gone", project=folder.parent.name, version=version, remote=self._remote
                 ) from error
 
     def _write_pointer(self, folder: Path, version: str) -> None:
-        pointer = folder.with_name(folder.name + ".dvc")
+        pointer = _pointer(folder)
         if not pointer.exists():  # made on another machine, or lost: the version is all that DVC needs
             _replace(pointer, f"outs:\n- md5: {version}.dir\n  hash: md5\n  path: {folder.name}\n")
 
@@ -73,7 +88,7 @@ class DvcRepository:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._write_config()
         try:
-            with Repo(str(self.root)) as repo:
+            with Repo(str(self.root)) as repo, repo.lock:
                 yield repo
         except DvcException as error:
             raise StateError("infra.dvc_failed", path=self.root, remote=self._remote, detail=_first_line(error)) from error
@@ -87,6 +102,15 @@ class DvcRepository:
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
+
+
+def _objects(stage: Any) -> set[Any]:
+    """Return the list of a version's files and the files themselves, as DVC names them; fetches the list where it is not here."""
+    return {one for held in stage.get_used_objs(force=True).values() for one in held}
+
+
+def _pointer(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".dvc")
 
 
 def _replace(path: Path, content: str) -> None:

@@ -27,7 +27,7 @@ from infra.dvc_repository import DvcRepository
 from infra.locks import hold
 from infra.parquet import read_parquet, write_parquet
 from infra.settings import Settings
-from infra.snapshot_notes import SnapshotNotes
+from infra.snapshot_notes import SnapshotNotes, Together
 from leitstand.errors import SourceError, StateError, UnknownName
 
 TABLE = "data.parquet"
@@ -74,14 +74,22 @@ class SnapshotStore:
         self._notes.close()
 
     def save(
-        self, project: str, frame: pd.DataFrame, *, file_columns: Sequence[str] = (), provenance: Mapping[str, Any] | None = None
+        self,
+        project: str,
+        frame: pd.DataFrame,
+        *,
+        file_columns: Sequence[str] = (),
+        provenance: Mapping[str, Any] | None = None,
+        together: Together | None = None,
     ) -> Snapshot:
         """Keep the frame as a version and push it to the remote.
 
         Parameters
         ----------
-        file_columns : columns of absolute paths; the files are copied into the version, and named relative to their common folder
+        file_columns : columns of absolute paths; the files are copied into the version, and named relative to their common folder; beside
+            files of an earlier version, which keep their names, they are named by their content
         provenance : where the data come from; kept with every save, also when the content is known
+        together : notes what has to be noted in the same transaction as the version, which it is given by name
 
         Raises
         ------
@@ -105,7 +113,7 @@ class SnapshotStore:
                     self._dvc.add_and_push(kept, version)
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)
-            self._notes.append(project, version, len(frame), provenance or {})
+            self._notes.append(project, version, len(frame), provenance or {}, together)
         return Snapshot(version, len(frame), not known, kept)
 
     def load(self, project: str, version: str) -> pd.DataFrame:
@@ -137,19 +145,29 @@ class SnapshotStore:
 
     def latest(self, project: str) -> Snapshot | None:
         """Return the version that was delivered last, or None before the first."""
-        deliveries = self._notes.read(project)
-        if not deliveries:
-            return None
-        version, rows = deliveries[-1][0], deliveries[-1][1]
-        return Snapshot(version, rows, False, self._home(project) / version)
+        last = self._notes.last(project)
+        return None if last is None else Snapshot(*last, False, self._home(project) / last[0])
+
+    def find(self, project: str, version: str) -> Snapshot:
+        """Return a version by its whole hash; its files may have to be fetched when it is loaded.
+
+        Raises
+        ------
+        UnknownName
+            If the project has no such version.
+        """
+        found = self._notes.read(project, version)
+        if not found:
+            raise UnknownName("data_version", version, self._notes.versions(project))
+        return Snapshot(version, found[-1][1], False, self._home(project) / version)
 
     def provenance(self, project: str, version: str | None = None) -> list[Provenance]:
         """Return all deliveries of the project (or of one version), oldest first."""
         whole = None if version is None else self._resolve(project, version)
-        return [Provenance(*row) for row in self._notes.read(project) if whole in (None, row[0])]
+        return [Provenance(*row) for row in self._notes.read(project, whole)]
 
     def _resolve(self, project: str, version: str) -> str:
-        known = {row[0] for row in self._notes.read(project)}
+        known = self._notes.versions(project)
         matching = [name for name in known if len(version) >= 6 and name.startswith(version)]
         if len(matching) != 1:
             raise UnknownName("data_version", version, known)
@@ -174,22 +192,36 @@ class SnapshotStore:
         folder.mkdir()
         stored = frame.copy(deep=False)
         for column in file_columns:
-            stored[column] = _copy_files(frame[column], folder, f"files/{column.replace('/', '_')}")
+            stored[column] = _copy_files(frame[column], folder, f"files/{column.replace('/', '_')}", folder.parent)
         write_parquet(stored, folder / TABLE, file_columns=file_columns)
 
 
-def _copy_files(paths: pd.Series, folder: Path, below: str) -> list[str | None]:
+def _copy_files(paths: pd.Series, folder: Path, below: str, home: Path) -> list[str | None]:
     """Copy the files into the version. Never linked: DVC makes linked files read-only, and a later edit of the original would reach the copy."""
     present = sorted({str(path) for path in paths.dropna()})
     missing = [path for path in present if not Path(path).is_file()]
     if missing:
         raise SourceError("infra.snapshot_file_missing", count=len(missing), examples=", ".join(missing[:5]))
-    common = os.path.commonpath([str(Path(path).parent) for path in present]) if present else ""
-    names = {path: f"{below}/{Path(os.path.relpath(path, common)).as_posix()}" for path in present}
+    kept = {path: Path(path).relative_to(home) for path in present if Path(path).is_relative_to(home)}
+    names = {path: Path(*place.parts[1:]).as_posix() for path, place in kept.items()}  # without the version it stands in
+    others = [path for path in present if path not in kept]
+    common = os.path.commonpath([str(Path(path).parent) for path in others]) if others else ""
+    for path in others:
+        name = _by_content(Path(path)) if kept else Path(os.path.relpath(path, common)).as_posix()
+        names[path] = f"{below}/{name}"
     for path, name in names.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
     return [None if pd.isna(path) else names[str(path)] for path in paths]
+
+
+def _by_content(path: Path) -> str:
+    return f"{_md5(path)[:16]}/{path.name}"
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def folder_hash(folder: Path) -> str:
@@ -200,9 +232,7 @@ def folder_hash(folder: Path) -> str:
     """
     entries = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        entries.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
+        entries.append({"md5": _md5(path), "relpath": path.relative_to(folder).as_posix()})
     entries.sort(key=lambda entry: entry["relpath"])
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode("utf-8"), usedforsecurity=False).hexdigest()
 
