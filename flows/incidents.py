@@ -78,7 +78,7 @@ def follow_up(desk: Desk) -> list[Incident]:
 
 def said_by(decision: Decision) -> tuple[Statement, ...]:
     """Return the reasons of a decision as sentences of an incident."""
-    return tuple(Statement(key=f"decision.{one.key}", values=one.values) for one in decision.reasons)
+    return tuple(Statement.of_reason(one) for one in decision.reasons)
 
 
 def open_incidents(desk: Desk) -> Incidents:

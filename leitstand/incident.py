@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from leitstand.decision import Reason, Value
 from leitstand.errors import LeitstandError
 from leitstand.texts import Language, text
 
@@ -23,6 +24,7 @@ Kind = Literal[
 ]
 Severity = Literal["info", "warning", "critical"]
 Event = Literal["opened", "continued", "told", "note", "closed"]
+REASON = "decision."
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -32,12 +34,18 @@ class Statement(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     key: str
-    values: dict[str, str] = {}
+    values: dict[str, Value] = {}
 
     @classmethod
     def of(cls, key: str, /, **values: object) -> Self:
-        """Return a sentence with any values."""
-        return cls(key=key, values={name: str(value) for name, value in values.items()})
+        """Return a sentence with any values; what is no number is kept as text."""
+        kept = {name: value if isinstance(value, int | float) else str(value) for name, value in values.items()}
+        return cls(key=key, values=kept)
+
+    @classmethod
+    def of_reason(cls, reason: Reason) -> Self:
+        """Return a reason of a decision as a sentence."""
+        return cls(key=f"{REASON}{reason.key}", values=reason.values)
 
     @classmethod
     def of_error(cls, error: Exception) -> Self:
@@ -49,6 +57,8 @@ class Statement(BaseModel):
     def render(self, language: Language) -> str:
         """Return the sentence in words; a sentence that this release no longer has, as its key with the values."""
         try:
+            if self.key.startswith(REASON):
+                return Reason(key=self.key.removeprefix(REASON), values=self.values).render(language)
             return text(self.key, language, **self.values)
         except KeyError:
             return " ".join([self.key, *(f"{name}={value}" for name, value in self.values.items())])

@@ -17,6 +17,7 @@ from leitstand import now
 from leitstand.decision import Decision, Reason
 from leitstand.errors import StateError
 from leitstand.incident import Statement
+from leitstand.texts import LANGUAGES
 
 WORSE = Statement.of("incidents.said", text="Die Antworten sind schlechter.")
 
@@ -153,6 +154,8 @@ def test_in_a_time_lapse_nobody_is_told(desk: Callable[..., Desk], webhook: Webh
 
 
 def test_the_reasons_of_a_decision_become_the_sentences_of_an_incident(desk: Callable[..., Desk]) -> None:
-    decision = Decision(action="ask", reasons=(Reason(key="broken_columns", values={"columns": "a, b"}),))
+    reasons = (Reason(key="broken_columns", values={"columns": "a, b"}), Reason(key="decay", values={"coverage_share": 0.25}))
+    decision = Decision(action="ask", reasons=reasons)
     incident = report_incident(desk(), "broken_input", "warning", said_by(decision))
-    assert incident.describe("en").startswith("these inputs look broken: a, b.")
+    for language in LANGUAGES:
+        assert incident.describe(language) == " ".join(one.render(language) for one in reasons)
