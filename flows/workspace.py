@@ -15,6 +15,7 @@ from leitstand.spec import ProjectSpec, Source, load_spec, parse_spec
 if TYPE_CHECKING:  # each of these loads a framework, which commands that do not need it must not pay for
     import pandas as pd
 
+    from infra.deliveries import Deliveries
     from infra.prediction_log import PredictionLog
     from infra.registry import Registry
     from infra.settings import Settings
@@ -60,7 +61,9 @@ def with_data(project: Project, data: Path | None) -> Project:
         raise UsageError("flows.data_missing", path=data)
     place = data.resolve()  # sources are read from the workspace, the caller means the folder called from
     source = Source(folder=place) if data.is_dir() else Source(file=place)
-    content = project.spec.model_dump() | {"data": project.spec.data.model_dump() | {"sources": {"data": source.model_dump()}}}
+    content = project.spec.model_dump() | {
+        "data": project.spec.data.model_dump() | {"sources": {"data": source.model_dump()}, "incoming": None}
+    }
     spec = parse_spec(content, project.folder / "project.yaml")
     return Project(spec, project.contract, project.folder, project.functions)
 
@@ -109,6 +112,13 @@ class Desk:
         from infra.snapshots import SnapshotStore
 
         return SnapshotStore(self.settings)
+
+    @cached_property
+    def deliveries(self) -> "Deliveries":
+        """What came in, and what became of it."""
+        from infra.deliveries import Deliveries
+
+        return Deliveries(self.settings.database("history"))
 
     @cached_property
     def tracker(self) -> "Tracker":
