@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra.settings import Settings, child_environment
+from flows.standing.plan import read_plan
+from infra.settings import Settings, child_environment, set_variables
 from leitstand.errors import ServiceError
 
 START_SECONDS = 120.0  # two busy cores need up to 30 s, the first time with its database to make
 STOP_SECONDS = 10.0
+DRAIN_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,12 @@ class PrefectServer:
 @contextmanager
 def prefect_server(settings: Settings) -> Iterator[PrefectServer]:
     """Yield the running server, or a temporary one that boots while the block goes on and is stopped at its end."""
-    if answers(settings.prefect_url):
-        yield PrefectServer(settings.prefect_url)
+    running = running_server(settings)
+    if running is not None:
+        yield PrefectServer(running)
         return
     port, log = _free_port(), settings.folder("logs") / "prefect-temporary.log"
-    own = {
-        "PREFECT_HOME": str(settings.folder("prefect")),
-        "PREFECT_API_DATABASE_CONNECTION_URL": asynchronous(settings.database("prefect")),
+    own = _own_files(settings) | {
         "PREFECT_UI_ENABLED": "0",
         "PREFECT__SERVER_EPHEMERAL": "1",  # as Prefect's own temporary server: none of the services that outlive a run
         "PREFECT__SERVER_FINAL": "1",
@@ -86,6 +87,34 @@ def prefect_server(settings: Settings) -> Iterator[PrefectServer]:
             process.wait()
 
 
+def running_server(settings: Settings) -> str | None:
+    """Return the address of the server that answers: that of ``leitstand up``, or else the one that the settings name."""
+    plan = read_plan(settings)
+    urls = [settings.prefect_url] if plan is None else [plan.prefect_url, settings.prefect_url]
+    return next((url for url in urls if answers(url)), None)
+
+
+def serve_prefect(settings: Settings, port: int) -> None:
+    """Be the standing server, with its page and its scheduler, until SIGTERM; on loopback, for Prefect asks nobody who he is.
+
+    A page of another host gets nothing from it either: neither by asking across origins, nor under a name that resolves to 127.0.0.1.
+    """
+    own = _own_files(settings) | {
+        "PREFECT__SERVER_FINAL": "1",
+        "PREFECT_UI_STATIC_DIRECTORY": str(settings.folder("prefect", "ui")),  # not among the installed packages
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # of what ended 90 days ago
+    }
+    set_variables(own)
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    app = TrustedHostMiddleware(create_app(), allowed_hosts=["127.0.0.1", "localhost"])
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on", timeout_graceful_shutdown=DRAIN_SECONDS)
+
+
 def answers(url: str) -> bool:
     """Return whether a Prefect server answers at this address, within a second and past any proxy."""
     parts = urlsplit(url)
@@ -104,6 +133,13 @@ def asynchronous(url: str) -> str:
     """Return the database URL with the asynchronous driver that Prefect needs."""
     scheme, _, rest = url.partition("://")
     return f"{'sqlite+aiosqlite' if scheme == 'sqlite' else 'postgresql+asyncpg'}://{rest}"
+
+
+def _own_files(settings: Settings) -> dict[str, str]:
+    return {
+        "PREFECT_HOME": str(settings.folder("prefect")),
+        "PREFECT_API_DATABASE_CONNECTION_URL": asynchronous(settings.database("prefect")),
+    }
 
 
 def _free_port() -> int:

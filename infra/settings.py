@@ -142,6 +142,11 @@ def child_environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **own}
 
 
+def set_variables(own: Mapping[str, str]) -> None:
+    """Set variables for this process and its children: the settings of a tool that is not imported yet."""
+    os.environ.update(own)
+
+
 def calm_tools() -> None:
     """Switch off all telemetry and all chatter of the tools, for this process and its children. Call before importing any of them."""
     for name, value in NO_TELEMETRY.items():

@@ -160,4 +160,5 @@ def _add_commands() -> None:
         service,
         simulate,
         sourcing,
+        standing,
     )

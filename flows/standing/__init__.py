@@ -1,0 +1,1 @@
+"""The services that stand: Prefect server, MLflow server, warm worker and prediction service, under one supervisor."""

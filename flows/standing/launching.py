@@ -1,0 +1,159 @@
+"""Starting and ending all standing services in one go."""
+
+import errno
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from flows.standing.keeper import end_all
+from flows.standing.plan import (
+    KEEPER,
+    SERVICES,
+    Plan,
+    ServiceName,
+    forget_plan,
+    forget_starts,
+    last_lines,
+    processes,
+    read_plan,
+    restarts,
+    write_plan,
+)
+from flows.standing.status import is_ready
+from infra.locks import hold
+from infra.settings import Settings
+from infra.supervision import STOP_SECONDS, log_file, start_supervisor, supervisor, write_configuration
+from leitstand.errors import ServiceError, StateError
+
+START_SECONDS = 180.0
+TRIES = 3  # a service that dies as often while all are started does not work
+TAIL_LINES = 15
+LOOK_SECONDS = 0.5
+LOOPBACK = "127.0.0.1"
+
+Started = Callable[[ServiceName, Plan], None]
+
+
+def up(settings: Settings, *, host: str, ports: dict[ServiceName, int], started: Started = lambda name, plan: None) -> Plan:
+    """Start all services and return when each answers.
+
+    Parameters
+    ----------
+    host : of the prediction service; other than loopback only once there is an API key
+    ports : of each service that has one; 0 takes a free one
+    started : told of each service that answers
+
+    Raises
+    ------
+    StateError
+        If they run already.
+    ServiceError
+        If a port is taken, or a service dies or does not answer in time; nothing is left running then.
+    UsageError
+        If the host is no address of this machine, or needs an API key.
+    """
+    from serving.standing import check_host
+
+    with hold(settings, "standing", wait_seconds=0, busy="standing.being_started"):
+        running = supervisor(settings)
+        if running is not None:
+            raise StateError("standing.already", pid=running.pid)
+        end_all(processes(settings), 0)  # what a power cut or kill left behind of an earlier one
+        address = check_host(settings, host)
+        plan = Plan(
+            host=address, ports={name: _free(address if name == "service" else LOOPBACK, port) for name, port in ports.items()}
+        )
+        forget_starts(settings)
+        write_plan(settings, plan)
+        try:
+            start_supervisor(settings, write_configuration(settings, commands()))
+            _wait(settings, plan, started)
+        except BaseException:
+            down(settings)
+            raise
+    return plan
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the command of each service and of the supervisor's keeper, in the order of their start."""
+    return {name: [sys.executable, "-m", "flows.standing.entry", name] for name in (*SERVICES, KEEPER)}
+
+
+def down(settings: Settings) -> bool:
+    """End all services; return whether any were running. Returns when none is left."""
+    wanted = read_plan(settings) is not None
+    forget_plan(settings)  # first, so that the keeper starts nothing any more
+    left = processes(settings)
+    running = supervisor(settings)
+    if running is not None:
+        left |= {running}
+        running.terminate()
+    else:
+        _terminate(left)
+    end_all(left, STOP_SECONDS + 5)
+    end_all(processes(settings), 0)
+    forget_starts(settings)
+    return wanted or bool(left)
+
+
+def remain(settings: Settings) -> None:
+    """Return when the services were ended, or at SIGTERM or Ctrl-C; to be called in the main thread."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        while read_plan(settings) is not None:
+            time.sleep(LOOK_SECONDS)
+
+
+def prefect_port(settings: Settings) -> int:
+    """Return the port of the Prefect server that the settings name."""
+    return urlsplit(settings.prefect_url).port or 4200
+
+
+def _terminate(left: set[psutil.Process]) -> None:
+    for process in left:
+        try:
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _free(host: str, port: int) -> int:
+    """Return the port, or a free one for 0, after having held it for a moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: a port that was just closed is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            key = "port_taken" if error.errno == errno.EADDRINUSE else "port_refused"
+            raise ServiceError(f"standing.{key}", host=host, port=port, detail=os.strerror(error.errno or 0)) from error
+        return int(probe.getsockname()[1])
+
+
+def _wait(settings: Settings, plan: Plan, started: Started) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    waiting = list(SERVICES)
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        while waiting:
+            for name in tuple(waiting):
+                if is_ready(settings, plan, name, client):
+                    waiting.remove(name)
+                    started(name, plan)
+                elif restarts(settings, name) >= TRIES:
+                    raise _failed("standing.died", settings, name)
+            if time.monotonic() > deadline:
+                raise _failed("standing.slow", settings, waiting[0])
+            time.sleep(0.1)
+
+
+def _failed(key: str, settings: Settings, name: ServiceName) -> ServiceError:
+    tail = "\n".join(last_lines(settings, name, TAIL_LINES))
+    return ServiceError(key, service=name, seconds=f"{START_SECONDS:g}", log=log_file(settings, name), tail=tail)

@@ -1,0 +1,30 @@
+"""What a run needs, imported once by the process from which all runs are forked. Importing must start nothing: no thread, no connection.
+
+BLAS is told to use one thread while it is loaded, for it starts its threads at once; each run sets its own number.
+"""
+
+import gc
+import importlib
+
+MODULES = (
+    "data_contracts.checking",
+    "data_contracts.odcs",
+    "data_contracts.reading",
+    "flows.charts",
+    "flows.standing.passing",
+    "infra.prediction_log",
+    "infra.publishing",
+    "infra.registry",
+    "infra.snapshots",
+    "infra.tables",
+    "infra.tracking",
+    "leitstand.model_file",
+    "leitstand.training",
+    "monitoring.report",
+    "monitoring.store",
+    "prefect.flow_engine",
+)
+
+for name in MODULES:
+    importlib.import_module(name)
+gc.freeze()  # so that a run's collections touch, and thereby copy, none of the shared pages

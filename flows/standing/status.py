@@ -1,0 +1,157 @@
+"""How the standing services are, and which runs come next."""
+
+import time
+from datetime import datetime
+from typing import Any, Literal
+
+import httpx
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from flows.standing.plan import KEEPER, SERVICES, Plan, ServiceName, process_of, read_plan, restarts
+from infra.settings import Settings
+from infra.supervision import FOLDER, supervisor
+
+HEALTH = {"prefect": "/api/health", "mlflow": "/health", "service": "/livez"}
+POOL = "leitstand"
+NEXT_RUNS = 200
+State = Literal["ready", "starting", "restarting", "stopped"]
+
+
+class ServiceStatus(BaseModel):
+    """One service.
+
+    Parameters
+    ----------
+    state : ``ready`` answers, ``starting`` does not yet, ``restarting`` died and waits for the supervisor
+    restarts : since ``leitstand up``
+    memory_mb : of it and its children, shared memory counted once where the system tells
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    service: ServiceName
+    state: State
+    pid: int | None
+    url: str | None
+    uptime_seconds: float | None
+    restarts: int
+    memory_mb: float | None
+
+
+class NextRun(BaseModel):
+    """One run to come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    time: datetime
+
+
+class Status(BaseModel):
+    """All of it.
+
+    Parameters
+    ----------
+    running : whether the supervisor runs
+    next_runs : the next one of each project; None where the Prefect server does not answer
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    running: bool
+    supervisor: int | None
+    services: tuple[ServiceStatus, ...]
+    next_runs: tuple[NextRun, ...] | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all services are."""
+        return all(one.state == "ready" for one in self.services)
+
+
+def status(settings: Settings) -> Status:
+    """Return how the services of this state folder are."""
+    plan, running = read_plan(settings), supervisor(settings)
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        return Status(
+            running=running is not None,
+            supervisor=None if running is None else running.pid,
+            services=tuple(_status(settings, plan, name, client) for name in SERVICES),
+            next_runs=None if plan is None else next_runs(plan, client),
+        )
+
+
+def is_ready(settings: Settings, plan: Plan, name: ServiceName, client: httpx.Client) -> bool:
+    """Return whether a service lives and answers."""
+    process = process_of(settings, name)
+    if process is None:
+        return False
+    if name == "worker":
+        return _worker_says(settings) == process.pid
+    try:
+        return client.get(f"{plan.url(name)}{HEALTH[name]}").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def say_ready(settings: Settings, pid: int) -> None:
+    """Note that the worker with this process id takes runs now."""
+    (settings.folder(FOLDER) / "worker.ready").write_text(str(pid), encoding="ascii")
+
+
+def next_runs(plan: Plan, client: httpx.Client) -> tuple[NextRun, ...] | None:
+    """Return the next run of each project, soonest first; None if Prefect does not say."""
+    wanted = {
+        "sort": "EXPECTED_START_TIME_ASC",
+        "limit": NEXT_RUNS,
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "work_pools": {"name": {"any_": [POOL]}},
+    }
+    try:
+        answer = client.post(f"{plan.prefect_url}/flow_runs/filter", json=wanted).raise_for_status()
+    except httpx.HTTPError:
+        return None
+    found: dict[str, NextRun] = {}
+    for run in answer.json():
+        project = str(run["parameters"].get("project", "?"))
+        found.setdefault(project, NextRun(project=project, time=run["expected_start_time"]))
+    return tuple(found.values())
+
+
+def _status(settings: Settings, plan: Plan | None, name: ServiceName, client: httpx.Client) -> ServiceStatus:
+    process = process_of(settings, name)
+    state: State = "stopped"
+    if plan is not None and (supervisor(settings) or process_of(settings, KEEPER)):
+        state = "restarting" if process is None else "ready" if is_ready(settings, plan, name, client) else "starting"
+    return ServiceStatus(
+        service=name,
+        state=state,
+        pid=None if process is None else process.pid,
+        url=None if plan is None else plan.url(name),
+        uptime_seconds=None if process is None else round(time.time() - process.create_time(), 1),
+        restarts=restarts(settings, name),
+        memory_mb=None if process is None else _memory_mb(process),
+    )
+
+
+def _memory_mb(process: psutil.Process) -> float | None:
+    total = 0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return None
+    for one in family:
+        try:
+            used: Any = one.memory_full_info()
+            total += getattr(used, "pss", used.rss)
+        except psutil.Error:
+            continue
+    return round(total / 1e6, 1)
+
+
+def _worker_says(settings: Settings) -> int | None:
+    try:
+        return int((settings.root / FOLDER / "worker.ready").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,196 @@
+"""The warm worker: takes due runs from Prefect and forks a process for each from one that has the whole stack imported."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from uuid import UUID
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectAlreadyExists, PrefectException
+from prefect.states import Crashed, Failed
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from flows.prefect_server import PrefectServer
+from flows.standing.forked import nothing, run_pass
+from flows.standing.schedules import Schedules, drop_missed, keep_deployments
+from flows.standing.status import POOL, say_ready
+from infra.settings import Settings
+
+logger = logging.getLogger("leitstand.worker")
+LOOK_SECONDS = 2.0
+SYNC_SECONDS = 60.0  # also without a changed file: somebody may have deleted a deployment
+GRACE_SECONDS = 5.0
+CANCEL_LOOK_SECONDS = 5.0
+LOST_RUNS = 200  # what Prefect gives at once; more than one worker can have under way
+
+
+class WarmResult(BaseWorkerResult):
+    """How the process of a run ended."""
+
+
+class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
+    """Prefect's worker, whose runs are forked.
+
+    The standard library's fork server does it: a process of one thread that imported ``flows.standing.preloaded`` and nothing else. It is started
+    again by the next run should it be killed.
+    """
+
+    type = "leitstand-warm"
+    job_configuration = BaseJobConfiguration
+
+    def __init__(self, settings: Settings, prefect_url: str) -> None:
+        super().__init__(POOL, name="leitstand", limit=settings.worker_runs, prefetch_seconds=0)
+        self._settings, self._prefect_url = settings, prefect_url
+        self._fork = multiprocessing.get_context("forkserver")
+        self._fork.set_forkserver_preload(["flows.standing.preloaded"])
+
+    def warm_up(self) -> None:
+        """Start the process that runs are forked from, and return when it has everything imported."""
+        first = self._fork.Process(target=nothing)
+        first.start()
+        first.join()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Take runs that are due; of several that one project missed, only the latest."""
+        if self.limiter.available_tokens < 1:
+            return []
+        if missed := await drop_missed(self.client):
+            logger.info("%d missed runs are left out", missed)
+        return await super().get_and_submit_flow_runs()
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WarmResult:
+        """Run one flow run in a process of its own, as long as project and settings let it."""
+        project = str(flow_run.parameters.get("project", ""))
+        process = self._fork.Process(target=run_pass, args=(flow_run.id, project, self._prefect_url))
+        await anyio.to_thread.run_sync(process.start)
+        if task_status is not None:
+            task_status.started(process.pid or 0)
+        logger.info("%s: run %s began in process %s", project, flow_run.name, process.pid)
+        try:
+            ended = await self._watched(process, flow_run.id)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._end(process, flow_run.id, Crashed(message="The worker was stopped."))
+            raise
+        if ended is not None:
+            await self._end(process, flow_run.id, ended)
+        logger.info("%s: run %s ended with code %s", project, flow_run.name, process.exitcode)
+        return WarmResult(identifier=str(process.pid), status_code=0 if ended is not None else process.exitcode or 0)
+
+    async def _watched(self, process: BaseProcess, flow_run_id: UUID) -> "State[None] | None":
+        """Return None when the process ended, or the state in which it is to be ended before."""
+        minutes = self._settings.run_minutes
+        with anyio.move_on_after(minutes * 60):
+            while process.is_alive():
+                with anyio.move_on_after(CANCEL_LOOK_SECONDS):
+                    await anyio.wait_readable(process.sentinel)
+                    break
+                if await self._is_cancelling(flow_run_id):
+                    return State(type=StateType.CANCELLED, message="Cancelled while it ran.")
+            await anyio.to_thread.run_sync(process.join)
+            return None
+        return Failed(name="TimedOut", message=f"The run took longer than {minutes:g} minutes (LEITSTAND_RUN_MINUTES).")
+
+    async def _is_cancelling(self, flow_run_id: UUID) -> bool:
+        try:
+            state = (await self.client.read_flow_run(flow_run_id)).state
+        except (PrefectException, httpx.HTTPError):
+            return False
+        return state is not None and state.is_cancelling()
+
+    async def _end(self, process: BaseProcess, flow_run_id: UUID, state: "State[None]") -> None:
+        process.terminate()
+        await anyio.to_thread.run_sync(process.join, GRACE_SECONDS)
+        process.kill()
+        await anyio.to_thread.run_sync(process.join)
+        await self.client.set_flow_run_state(flow_run_id, state, force=True)
+
+
+def work(settings: Settings, prefect_url: str) -> None:
+    """Be the worker until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    logger.setLevel(logging.INFO)
+    PrefectServer(prefect_url).wait()
+    anyio.run(_work, settings, prefect_url)
+
+
+async def _work(settings: Settings, prefect_url: str) -> None:
+    worker, schedules = WarmWorker(settings, prefect_url), Schedules(settings)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_until_told, group.cancel_scope)
+        async with get_client() as client:
+            await _make_pool(client)
+            await _close_lost(client)
+            await keep_deployments(client, schedules.wanted())
+            group.start_soon(_follow, client, schedules)
+            await anyio.to_thread.run_sync(worker.warm_up, abandon_on_cancel=True)
+            say_ready(settings, os.getpid())
+            await worker.start(printer=logger.info)
+
+
+async def _until_told(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as told:
+        async for _ in told:
+            scope.cancel()
+            return
+
+
+async def _make_pool(client: PrefectClient) -> None:
+    template = WarmWorker.get_default_base_job_template()
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type=WarmWorker.type, base_job_template=template))
+
+
+async def _close_lost(client: PrefectClient) -> None:
+    """Say of runs that a killed worker left open that they crashed: their processes ended with it."""
+    underway = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+    runs = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=underway))),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+        sort=FlowRunSort.START_TIME_ASC,
+        limit=LOST_RUNS,
+    )
+    for run in runs:
+        logger.warning("%s: run %s was lost with the worker", run.parameters.get("project"), run.name)
+        await client.set_flow_run_state(run.id, Crashed(message="The worker ended while this ran."), force=True)
+
+
+async def _follow(client: PrefectClient, schedules: Schedules) -> None:
+    """Keep the deployments as the specs are: at once when one has changed, and now and then in case somebody changed a deployment."""
+    known, since = schedules.wanted(), 0.0
+    while True:
+        await anyio.sleep(LOOK_SECONDS)
+        since += LOOK_SECONDS
+        wanted = await anyio.to_thread.run_sync(schedules.wanted)
+        if wanted == known and since < SYNC_SECONDS:
+            continue
+        try:
+            for name in await keep_deployments(client, wanted):
+                logger.info("%s: %s", name, f"runs at {wanted[name].cron}" if name in wanted else "runs no more")
+        except (PrefectException, httpx.HTTPError) as error:
+            logger.error("The schedules could not be kept: %s", error)
+            continue
+        known, since = wanted, 0.0
