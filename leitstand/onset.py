@@ -1,0 +1,26 @@
+"""Since when the world is another: what tells the rows of today's world from those before."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from leitstand.findings import Look, Signals
+
+
+def onset(signals: Signals, looks: Sequence[Look]) -> datetime | None:
+    """Return when the change began that shows now: the begin of the oldest look in unbroken succession that shows a finding of today.
+
+    Parameters
+    ----------
+    looks : earlier ones at the same champion, in any order
+
+    Returns
+    -------
+    aware; None where nothing shows, or nobody knows when the window began
+    """
+    today = set(signals.findings)
+    since = signals.start if today else None
+    for look in sorted(looks, key=lambda one: one.end, reverse=True):
+        if since is None or look.start is None or not today & set(look.findings):
+            break
+        since = min(since, look.start)
+    return since
