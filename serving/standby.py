@@ -87,8 +87,10 @@ def instead(project: Project, version: int, old: Endpoint | None, loader: Loader
 def substitutes(project: Project, version: int, loader: Loader) -> Iterator[Endpoint]:
     """Yield what may answer in a champion's place, the best first; nothing where a person decides."""
     wanted = project.spec.when_it_errs.fallback
-    earlier = [] if wanted == "person" else loader.earlier_champions(project.name)
-    tried = {"person": [], "last_good": earlier, "baseline": [version, *earlier]}[wanted]
+    if wanted == "person":
+        return
+    earlier = [one for one in dict.fromkeys(loader.earlier_champions(project.name)) if one != version]
+    tried = [version, *earlier] if wanted == "baseline" else earlier
     load = loader.baseline if wanted == "baseline" else loader.fallback
     for one in tried:
         try:

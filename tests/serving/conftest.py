@@ -21,6 +21,7 @@ from leitstand.contract import Bilingual, Column, Contract
 from leitstand.model import ModelCard, TrainedModel
 from leitstand.model_file import MODEL_FILE, save_model
 from leitstand.project import Project, load
+from leitstand.rule import Rule
 from serving.launch import Service, start_service
 
 CELLS = Contract(
@@ -226,19 +227,28 @@ def train(project: Project, frame: pd.DataFrame) -> TrainedModel:
     known = features[target.notna()]
     estimator.fit(known, target[target.notna()])
     numbers = [column.name for column in project.input_contract.columns if column.is_number]
+    classes = tuple(estimator.classes_) if project.spec.task == "classification" else ()
     card = ModelCard(
         project=project.name,
         task=project.spec.task,
         candidate=name,
         target=project.spec.data.target,
         feature_names=tuple(features.columns),
-        classes=tuple(estimator.classes_) if project.spec.task == "classification" else (),
+        classes=classes,
         positive=project.spec.data.positive,
         threshold=1.5 if project.spec.task == "anomaly" else None,
         interval=2.5 if project.spec.task == "regression" else None,
         ranges={column: (float(settled[column].min()), float(settled[column].max())) for column in numbers},
         data_version="d0c5",
         synthetic=project.name != "cells",
+        rule=Rule(
+            task=project.spec.task,
+            own=project.defines("baseline"),
+            classes=classes,
+            positive=project.spec.data.positive,
+            shares=tuple(float((target == one).mean()) for one in classes),
+            value=7.5,
+        ),
     )
     return TrainedModel(estimator, card)
 

@@ -18,15 +18,12 @@ import httpx
 import psutil
 import pytest
 import yaml
-from own_stage import copied, row
+from own_stage import copied, row, second_version
 
 from benchmarks.load import Seen, closed, open_loop
 from infra.prediction_log import PredictionLog
 from infra.registry import Registry
 from infra.settings import Settings
-from infra.tracking import Tracker
-from leitstand.model import TrainedModel
-from leitstand.model_file import save_model
 from serving.launch import Service, start_service
 from serving.queue import MOST_WAITING
 
@@ -110,17 +107,6 @@ def test_nothing_acknowledged_is_lost_when_workers_are_killed(stage: Any, loaded
     assert seen.answers[0] >= 3
     assert len(set(seen.ids)) == len(seen.ids)
     assert set(seen.ids) <= logged(settings)
-
-
-def second_version(stage: Any, settings: Settings, registry: Registry, folder: Path) -> int:
-    """Register the champion's model once more, with another card."""
-    model = stage.models["cells"]
-    again = TrainedModel(model.estimator, model.card.model_copy(update={"candidate": "second"}))
-    sha256, tracker = save_model(again, folder), Tracker(settings)
-    run = tracker.start("cells", "train", {}, {})
-    tracker.log_model(run, folder, inputs=stage.projects["cells"].input_contract, requirements=["scikit-learn"])
-    tracker.finish(run)
-    return registry.register("cells", run, sha256, {"data_version": "d0c6"}).version
 
 
 def test_promotion_and_rollback_fail_no_request(stage: Any, loaded: Service, settings: Settings, tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from infra.registry import Registry
 from infra.releases import HOLDOUT_FILE, REFERENCE_FILE, Releases
 from infra.settings import Settings
+from infra.tracking import Tracker
+from leitstand.model import TrainedModel
+from leitstand.model_file import save_model
 
 
 def copied(stage: Any, folder: Path) -> Settings:
@@ -23,6 +27,19 @@ def copied(stage: Any, folder: Path) -> Settings:
             stage.projects[name].features(frame).astype(float).to_parquet(release / HOLDOUT_FILE)
     releases.close()
     return settings
+
+
+def second_version(stage: Any, settings: Settings, registry: Registry, folder: Path, name: str = "cells") -> int:
+    """Register and publish a project's champion once more, with another card."""
+    model = stage.models[name]
+    again = TrainedModel(model.estimator, model.card.model_copy(update={"candidate": "second"}))
+    sha256, tracker = save_model(again, folder), Tracker(settings)
+    run = tracker.start(name, "train", {}, {})
+    tracker.log_model(run, folder, inputs=stage.projects[name].input_contract, requirements=["scikit-learn"])
+    tracker.finish(run)
+    version = registry.register(name, run, sha256, {"data_version": "d0c6"})
+    registry.publish(version)
+    return version.version
 
 
 def row(stage: Any, name: str, place: int = 0) -> dict[str, Any]:
