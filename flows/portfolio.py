@@ -1,7 +1,8 @@
 """What the portfolio is made from: the projects with the evidence there is of each, and the ideas in ``ideas.yaml``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -49,7 +50,12 @@ def evidence(project: str, settings: Settings) -> Evidence:
 def measured(project: str, settings: Settings) -> Errors | None:
     """Return the errors that the model in charge showed on its hold-out; None where no run has put it in charge."""
     promotion = reigning(project, settings)
-    found = promotion.evidence.get("measured") if promotion else None
+    return errors_in(promotion.evidence) if promotion else None
+
+
+def errors_in(evidence: Mapping[str, Any]) -> Errors | None:
+    """Return the errors on the hold-out that an entry of the history rests on; None where it names none."""
+    found = evidence.get("measured")
     if not found:
         return None
     if found.get("missed") is not None and found.get("false_alarm") is not None:

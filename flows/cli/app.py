@@ -145,6 +145,7 @@ def emit(document: Any) -> None:
 def _add_commands() -> None:
     """Register the commands; their modules import frameworks inside the functions only."""
     from flows.cli import (  # noqa: F401
+        approvals,
         business,
         care,
         contracts,
@@ -161,4 +162,5 @@ def _add_commands() -> None:
         simulate,
         sourcing,
         standing,
+        value,
     )
