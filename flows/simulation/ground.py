@@ -64,7 +64,7 @@ def as_delivered(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def _as_stream(content: dict[str, Any], project: Project, stream: Stream) -> dict[str, Any]:
     """Return project.yaml for a stream: rows come into a folder, the newest are judged on, a window is a period, nobody is asked."""
-    data = content["data"] | {"sources": {"data": {"file": FIRST}}, "incoming": {"folder": INCOMING}}
+    data = content["data"] | {"sources": {"data": {"file": FIRST}}, "incoming": {"folder": INCOMING, "settle_seconds": 0}}
     if project.spec.data.time is None:
         data["ordered"] = True
     size = min(len(period.rows) for period in stream.periods)

@@ -38,7 +38,7 @@ class Acted:
     why: str = ""
 
 
-Policy = Callable[[Desk, Period], Acted]
+Policy = Callable[[Desk, Stream, int], Acted]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Lapse:
         set_clock(self.ground.clock, period.end - timedelta(seconds=1))
         failed += self._tell(number, client)
         self._deliver(number)
-        acted = policy(self.desk, period)
+        acted = policy(self.desk, self.stream, number)
         target = period.rows[self.desk.project.spec.data.target]
         labelled = target.notna().to_numpy()
         kept = [answer for answer, known in zip(answers, labelled, strict=True) if known]
