@@ -35,6 +35,11 @@ def to_time(texts: Texts) -> pd.Series:
     return parsed.dt.tz_localize(None).astype("datetime64[ns]")
 
 
+def month_first(texts: Texts) -> bool:
+    """Return whether dates with slashes among the texts are written as in the US."""
+    return _slash_order(texts) == (_MONTH_FIRST,)
+
+
 def _slash_order(texts: Texts) -> tuple[str, ...]:
     first, second = (
         matches(texts, r"^(?:1[3-9]|[23]\d)/\d{1,2}/\d{4}").any(),

@@ -36,8 +36,13 @@ def is_phone(value: str) -> bool:
     return bool(_PHONE.fullmatch(value))
 
 
-def is_dialled(value: str) -> bool:
-    """Return whether the text can be dialled in Germany, Austria, Switzerland or the US, by the numbering plans of libphonenumber."""
+def is_dialled(value: str, *, strict: bool = False) -> bool:
+    """Return whether the text is a number of Germany, the US, or with a country code, by the numbering plans of libphonenumber.
+
+    Parameters
+    ----------
+    strict : whether a number of the right length is not enough where it is in no range that is given out
+    """
     plain = value.strip()
     digits = sum(character.isdigit() for character in plain)
     if not 7 <= digits <= 17 or not _DIALLED.fullmatch(plain) or re.fullmatch(r"\d{1,3}(?:\.\d+)+|\d+[.]\d+|\d{4}-\d\d-\d\d.*", plain):
@@ -50,7 +55,7 @@ def is_dialled(value: str) -> bool:
         except phonenumbers.NumberParseException:
             continue
         marked = plain.startswith(("+", "0", "(")) or re.search(r"\d[-. ]\d", plain) is not None
-        if phonenumbers.is_valid_number(number) or (marked and phonenumbers.is_possible_number(number)):
+        if phonenumbers.is_valid_number(number) or (marked and not strict and phonenumbers.is_possible_number(number)):
             return True
     return False
 
@@ -145,7 +150,7 @@ def mentioned(text: str) -> set[str]:
     kinds = set()
     if "@" in text and _EMAIL.search(text):
         kinds.add("email")
-    if any(is_phone(found[0]) and is_dialled(found[0]) for found in re.finditer(r"(?:\+|\b0)[\d ()/-]{8,20}\d", text)):
+    if any(is_phone(found[0]) and is_dialled(found[0], strict=True) for found in re.finditer(r"(?:\+|\b0)[\d ()/-]{8,20}\d", text)):
         kinds.add("phone")
     if any(is_iban(found[0]) for found in re.finditer(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b", text)):
         kinds.add("iban")

@@ -1,7 +1,8 @@
 """Excel workbooks into typed frames."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,14 @@ def read_excel(path: Path, source: Source, as_text: frozenset[str] = frozenset()
     return made_frame
 
 
-def _rows(path: Path, sheet: str | int | None) -> list[tuple[Any, ...]]:
+def sheet_names(path: Path) -> list[str]:
+    """Return the names of a workbook's sheets that can hold rows, in its order; errors as in ``read_excel``."""
+    with _opened(path) as book:
+        return [sheet.title for sheet in book.worksheets]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         if file.read(4) == OLE:
             key = "contracts.excel_password" if ENCRYPTED in path.read_bytes() else "contracts.excel_old"
@@ -58,16 +66,21 @@ def _rows(path: Path, sheet: str | int | None) -> list[tuple[Any, ...]]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
-            names = book.sheetnames
-            chosen = _choose(path, names, sheet)
-            if chosen is not None:
-                return [tuple(row) for row in book[chosen].iter_rows(values_only=True)]
-            sheets = ([tuple(row) for row in book[name].iter_rows(values_only=True)] for name in names)
-            return next((rows for rows in sheets if _filled(rows)), [])
+            yield book
         finally:
             book.close()
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, AttributeError, EOFError) as error:
         raise SourceError("contracts.excel_unreadable", path=path, detail=str(error)[:200]) from error
+
+
+def _rows(path: Path, sheet: str | int | None) -> list[tuple[Any, ...]]:
+    with _opened(path) as book:
+        names = book.sheetnames
+        chosen = _choose(path, names, sheet)
+        if chosen is not None:
+            return [tuple(row) for row in book[chosen].iter_rows(values_only=True)]
+        sheets = ([tuple(row) for row in book[name].iter_rows(values_only=True)] for name in names)
+        return next((rows for rows in sheets if _filled(rows)), [])
 
 
 def _choose(path: Path, names: Sequence[str], sheet: str | int | None) -> str | None:

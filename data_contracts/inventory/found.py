@@ -9,6 +9,7 @@ from leitstand.contract import ColumnType, Contract
 from leitstand.errors import LeitstandError
 from leitstand.texts import Language, text
 
+Task = Literal["classification", "regression"]
 Level = Literal["good", "thin", "unusable"]
 BLOCKS = 48
 """Into how many parts a table is cut for its pictures: what can still be told apart at the width of a column's picture."""
@@ -89,7 +90,7 @@ class Target:
     """A column that a model might be asked for."""
 
     column: str
-    task: Literal["classification", "regression"]
+    task: Task
     reason: Said
 
 
@@ -156,7 +157,7 @@ class Sketch:
     ----------
     hashes : the smallest ones, as texts hash, so that 1 and "1" are equal
     whole : whether these are all values, so that a value missing here is missing in the column
-    running : whether the values are whole numbers that run on from 0 or 1, which overlap with every other such column
+    running : whether the values are whole numbers that leave few out, which overlap with other such columns by chance
     """
 
     hashes: frozenset[int]
