@@ -7,8 +7,10 @@ from time import perf_counter
 
 import pandas as pd
 
+from flows.grown import current, is_synthetic
 from flows.stage import stage
 from flows.workspace import Desk, read_table
+from infra.snapshots import Snapshot
 from leitstand.milestones import Milestone, milestone
 from leitstand.spec import Source
 
@@ -22,23 +24,29 @@ class Inventory:
     frame : the project's table before its contract was checked
     sources : what each source is, without any password
     synthetic : whether built-in synthetic data are among them
+    snapshot : the data version that the frame is, where deliveries have made one
     """
 
     frame: pd.DataFrame
     sources: dict[str, str]
     synthetic: bool
     milestone: Milestone
+    snapshot: Snapshot | None = None
 
 
 @stage("status-quo")
 def status_quo(desk: Desk) -> Inventory:
-    """M1: read what there is and say what it is."""
+    """M1: read what there is, with all that deliveries have brought, and say what it is."""
     started = perf_counter()
     desk.report("M1", "read")
-    synthetic = write_sample(desk)
-    tables = {name: read(desk, source) for name, source in desk.project.spec.data.sources.items()}
-    frame = desk.project.prepare(tables)
+    snapshot = current(desk)
+    if snapshot is None:
+        frame, synthetic = read_sources(desk)
+    else:
+        frame, synthetic = desk.snapshots.load(desk.project.name, snapshot.version), is_synthetic(desk)
     sources = {name: describe(source) for name, source in desk.project.spec.data.sources.items()}
+    if snapshot is not None:
+        sources["incoming"] = f"data version {snapshot.version[:12]}"
     figure = desk.project.spec.key_figure
     evidence = {
         "rows": len(frame),
@@ -52,7 +60,20 @@ def status_quo(desk: Desk) -> Inventory:
     }
     missing = () if figure.today is not None else ("key_figure_today",)
     closed = milestone("M1", "passed" if not missing else "open", perf_counter() - started, evidence, missing)
-    return Inventory(frame, sources, synthetic, closed)
+    return Inventory(frame, sources, synthetic, closed, snapshot)
+
+
+def read_sources(desk: Desk) -> tuple[pd.DataFrame, bool]:
+    """Return the table that the project's sources make before its contract is checked, and whether it is synthetic.
+
+    Raises
+    ------
+    SourceError
+        If a source cannot be read.
+    """
+    synthetic = write_sample(desk)
+    tables = {name: read(desk, source) for name, source in desk.project.spec.data.sources.items()}
+    return desk.project.prepare(tables), synthetic
 
 
 def write_sample(desk: Desk) -> bool:

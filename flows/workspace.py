@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # each of these loads a framework, which commands that do not
 
     from infra.deliveries import Deliveries
     from infra.prediction_log import PredictionLog
+    from infra.received import Received
     from infra.registry import Registry
     from infra.settings import Settings
     from infra.snapshots import SnapshotStore
@@ -119,6 +120,13 @@ class Desk:
         from infra.deliveries import Deliveries
 
         return Deliveries(self.settings.database("history"))
+
+    @cached_property
+    def received(self) -> "Received":
+        """The rows that the service received."""
+        from infra.received import Received
+
+        return Received(self.settings.database("history"))
 
     @cached_property
     def tracker(self) -> "Tracker":

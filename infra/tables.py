@@ -5,9 +5,27 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, TextClause, create_engine, func, inspect, make_url, select, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    MetaData,
+    Table,
+    TextClause,
+    create_engine,
+    func,
+    inspect,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy import column as sql_column
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from infra.databases import shown_url
@@ -39,10 +57,10 @@ def read_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFra
 
 def stream_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
     """Yield the rows of the source's table or query, so many at a time; one empty frame where there are none. Errors as in ``read_database``."""
-    url = _url(source.database or "")
-    engine = _engine(url)
+    url = url_of(source.database or "")
+    engine = engine_of(url)
     try:
-        with _connected(engine) as connection:
+        with connected(engine) as connection:
             try:
                 statement = (
                     _query(source.query) if source.query is not None else select(_table(connection, source.table or "", url))
@@ -60,14 +78,52 @@ def stream_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> Iterator
         engine.dispose()
 
 
+def read_since(source: Source, column: str, since: object | None) -> pd.DataFrame:
+    """Return the rows of the source's table or query whose ``column`` is at least ``since`` (all for None), in the order of that column.
+
+    Raises
+    ------
+    SourceError
+        As in ``read_database``; also if there is no such column.
+    """
+    url = url_of(source.database or "")
+    engine = engine_of(url)
+    try:
+        with connected(engine) as connection:
+            try:
+                if source.table is not None:
+                    rows: FromClause = _table(connection, source.table, url)
+                    if column not in rows.c:
+                        raise SourceError(
+                            "infra.column_missing", url=shown_url(url), column=column, known=", ".join(rows.c.keys())
+                        )
+                    place: ColumnElement[Any] = rows.c[column]
+                    statement = select(rows)
+                else:
+                    place = sql_column(column)
+                    statement = select(literal_column("*")).select_from(
+                        text(f"({_query(source.query or '').text}) AS leitstand_rows")
+                    )
+                if since is not None:
+                    statement = statement.where(place >= since)
+                with connection.execute(statement.order_by(place)) as result:
+                    names = list(result.keys())
+                    _refuse_twice(names, url)
+                    return pd.DataFrame.from_records(list(result), columns=names, coerce_float=True)
+            except SQLAlchemyError as error:
+                raise _refused(error, source, shown_url(url)) from error
+    finally:
+        engine.dispose()
+
+
 def count_rows(source: Source) -> int | None:
     """Return how many rows the source's table has; None for a query, which may take as long to count as to read. Errors as in ``read_database``."""
     if source.table is None:
         return None
-    url = _url(source.database or "")
-    engine = _engine(url)
+    url = url_of(source.database or "")
+    engine = engine_of(url)
     try:
-        with _connected(engine) as connection:
+        with connected(engine) as connection:
             try:
                 return connection.scalar(select(func.count()).select_from(_table(connection, source.table, url)))
             except SQLAlchemyError as error:
@@ -84,9 +140,9 @@ def table_columns(database: str, table: str) -> list[str] | None:
     SourceError
         If the URL is wrong or the database cannot be reached.
     """
-    engine = _engine(_url(database))
+    engine = engine_of(url_of(database))
     try:
-        with _connected(engine, read_only=False) as connection:
+        with connected(engine, read_only=False) as connection:
             schema, _, bare = table.rpartition(".")
             tables = inspect(connection)
             return (
@@ -110,11 +166,11 @@ def write_frames(database: str, table: str, frames: Iterable[pd.DataFrame], *, o
     SourceError
         If the database cannot be reached, or refuses; nothing is written then.
     """
-    url = _url(database)
-    engine = _engine(url)
+    url = url_of(database)
+    engine = engine_of(url)
     schema, _, bare = table.rpartition(".")
     try:
-        with _connected(engine, read_only=False) as connection, connection.begin():
+        with connected(engine, read_only=False) as connection, connection.begin():
             for place, frame in enumerate(frames):
                 if place == 0 and _holds(connection, bare, schema or None, once, frame[once].iloc[0]):
                     return
@@ -141,7 +197,7 @@ def _refuse_twice(names: Sequence[str], url: URL) -> None:
 
 
 @contextmanager
-def _connected(engine: Engine, *, read_only: bool = True) -> Iterator[Connection]:
+def connected(engine: Engine, *, read_only: bool = True) -> Iterator[Connection]:
     """Open a connection; with ``read_only`` one that the database itself keeps from writing, where it can."""
     try:
         connection = engine.connect()
@@ -156,7 +212,14 @@ def _connected(engine: Engine, *, read_only: bool = True) -> Iterator[Connection
         yield connection.execution_options(stream_results=True, postgresql_readonly=True)
 
 
-def _url(database: str) -> URL:
+def url_of(database: str) -> URL:
+    """Return the URL of a company's database, with the driver that comes with Leitstand where it names none.
+
+    Raises
+    ------
+    SourceError
+        If it is none, its variable is not set, or its file does not exist.
+    """
     if database.startswith(_VARIABLE):
         name = database.removeprefix(_VARIABLE)
         value = read_variable(name)
@@ -175,7 +238,14 @@ def _url(database: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
+def engine_of(url: URL) -> Engine:
+    """Return an engine; nothing is opened yet.
+
+    Raises
+    ------
+    SourceError
+        If the driver is not installed.
+    """
     try:
         return create_engine(url)
     except (NoSuchModuleError, ImportError) as error:

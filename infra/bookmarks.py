@@ -1,0 +1,130 @@
+"""How far a company's table has been read: the last key or time, and which rows near it were seen.
+
+Rows may become visible late: a transaction that took a smaller key, or wrote an earlier time, ends after one that took a greater. So each pass looks
+some way back, and knows the rows it has seen by their hashes (64 bits of the whole row), also where the table has no key.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Value = int | float | str | datetime | date
+_READ: dict[str, Callable[[str], Value]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+}
+EXACT = 2**53
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """The place that a table was read to.
+
+    Parameters
+    ----------
+    value : greatest key or time so far
+    seen : hashes of the rows from ``value`` less the overlap on, sorted; a row that stands there twice has two
+    """
+
+    value: Value
+    seen: np.ndarray = field(repr=False)
+
+    def text(self) -> str:
+        """Return the bookmark as a text."""
+        shown = self.value.isoformat() if isinstance(self.value, date) else str(self.value)
+        packed = base64.b85encode(zlib.compress(np.sort(self.seen).tobytes(), 1)).decode("ascii")
+        return json.dumps({"type": type(self.value).__name__, "value": shown, "seen": packed})
+
+
+def read_bookmark(text: str) -> Bookmark:
+    """Return the bookmark that ``text`` was made of."""
+    content = json.loads(text)
+    seen = np.frombuffer(zlib.decompress(base64.b85decode(content["seen"])), dtype=np.uint64)
+    return Bookmark(_READ[content["type"]](content["value"]), seen)
+
+
+def looking_back(value: Value, *, keys: int, hours: float) -> Value:
+    """Return the value from which on to look again; a text that is no time stays as it is."""
+    if isinstance(value, int | float):
+        return value - keys
+    if isinstance(value, datetime | date):
+        back = value - timedelta(hours=hours)
+        return back if isinstance(value, datetime) else back - timedelta(days=1)  # a date has no hours: rather a day too many
+    try:
+        moment = pd.Timestamp(value)
+    except ValueError:
+        return value
+    back = moment.to_pydatetime() - timedelta(hours=hours)
+    return back.isoformat(sep="T" if "T" in value else " ", timespec="seconds")[: max(len(value), 10)]
+
+
+def fresh_rows(
+    frame: pd.DataFrame, column: str, before: Bookmark | None, *, keys: int, hours: float
+) -> tuple[pd.DataFrame, Bookmark | None]:
+    """Return the rows that were not seen before, and the new bookmark; None where no row has a value in ``column``.
+
+    Parameters
+    ----------
+    frame : what the table holds from ``looking_back`` of the bookmark on
+    """
+    hashes = row_hashes(frame)
+    new = ~_seen(hashes, before.seen) if before is not None else np.ones(len(frame), dtype=bool)
+    values = frame[column]
+    if not values.notna().any():
+        return frame[new].reset_index(drop=True), before
+    reached = _plain(values.dropna().max())
+    low = looking_back(reached, keys=keys, hours=hours)
+    near = np.array([value is not None and value == value and _plain(value) >= low for value in values.tolist()], dtype=bool)  # type: ignore[operator]
+    return frame[new].reset_index(drop=True), Bookmark(reached, hashes[near])
+
+
+def row_hashes(frame: pd.DataFrame) -> np.ndarray:
+    """Return a hash of each row that hangs on the values alone, not on how a driver gives them; shape (n,), uint64."""
+    texts = pd.DataFrame({str(name): _texts(frame[name]) for name in sorted(frame.columns, key=str)})
+    hashes: np.ndarray = pd.util.hash_pandas_object(texts, index=False).to_numpy()
+    return hashes
+
+
+def _seen(hashes: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return which rows were seen, each hash as often as it was."""
+    counted = pd.Series(hashes).groupby(hashes).cumcount().to_numpy()
+    known, times = np.unique(seen, return_counts=True)
+    if len(known) == 0:
+        return np.zeros(len(hashes), dtype=bool)
+    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return (known[place] == hashes) & (counted < times[place])
+
+
+def _texts(values: pd.Series) -> list[str]:
+    return [_text(value) for value in values.tolist()]
+
+
+def _text(value: Any) -> str:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float | Decimal) and abs(value) < EXACT and value == int(value):
+        return str(int(value))
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    return value  # type: ignore[no-any-return]
