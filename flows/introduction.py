@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from flows.judged import evidence_of
 from flows.practice_check import Pilot, answer_columns
 from flows.stage import stage
 from flows.watch import watch
@@ -70,16 +71,7 @@ def promote(desk: Desk, pilot: Pilot, who: str, why: str = "passed every gate") 
     if champion is not None and champion.version == pilot.version.version:
         return
     desk.report("M5", "promote")
-    judgement = pilot.judgement
-    evidence = {
-        "metric": judgement.metric,
-        "value": judgement.metrics[judgement.metric].value,
-        "baseline": judgement.baseline_metrics.get(judgement.metric),
-        "data_version": pilot.accepted.snapshot.version,
-        "run_id": pilot.version.run_id,
-        "gates": [gate.name for gate in judgement.gates],
-        "measured": pilot.benefit.model_dump(include={"error", "missed", "false_alarm"}) if pilot.benefit else None,
-    }
+    evidence = evidence_of(pilot)
     desk.registry.promote(desk.project.name, pilot.version.version, who=who, why=why, evidence=evidence)
 
 

@@ -31,6 +31,8 @@ Kind = Literal[
     "shadow",
     "canary",
     "withdraw",
+    "ask",
+    "reject",
     "pause",
     "resume",
 ]

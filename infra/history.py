@@ -4,7 +4,8 @@ The history is the truth about the champion, and MLflow's alias is its mirror: a
 not know who set it and why. ``infra.chain`` says what the chain proves and what it does not.
 
 ``promote`` and ``rollback`` name a champion, and end the trial that was running. ``shadow`` and ``canary`` begin the trial of a challenger
-beside the champion, ``withdraw`` ends it without a promotion. ``pause`` lets the fallback answer until ``resume``, whoever is champion.
+beside the champion, ``withdraw`` ends it without a promotion. ``ask`` asks a person whether a challenger may be promoted; that person
+promotes it or notes a ``reject``. ``pause`` lets the fallback answer until ``resume``, whoever is champion.
 """
 
 import json
@@ -21,7 +22,7 @@ from leitstand.errors import StateError
 from leitstand.now import now
 
 Mode = Literal["shadow", "canary"]
-Kind = Literal["promote", "rollback", "shadow", "canary", "withdraw", "pause", "resume"]
+Kind = Literal["promote", "rollback", "shadow", "canary", "withdraw", "ask", "reject", "pause", "resume"]
 CROWNING: tuple[Kind, ...] = ("promote", "rollback")
 TRIALS: tuple[Mode, ...] = ("shadow", "canary")
 SHARE = "share"  # of a trial's requests, kept in the evidence: a new column would change the hash of every old entry
@@ -53,7 +54,7 @@ class Promotion:
     ----------
     number : 1, 2, … within the project
     from_version : the champion before; None for the first
-    to_version : the champion after; of a trial's begin and end the challenger
+    to_version : the champion after; of a trial and of a question the challenger
     time : aware, UTC
     evidence : what the decision rested on, such as metrics and gates
     previous : SHA-256 of the entry before, zeros for the first
@@ -168,7 +169,7 @@ class History:
         newest: dict[str, dict[str, Mapping[str, Any]]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(query.join(last, wanted)).mappings():
-                newest.setdefault(row["project"], {})[row["kind"]] = row
+                newest.setdefault(row["project"], {})[row["kind"]] = dict(row)
         return {project: _standing(project, kinds) for project, kinds in newest.items()}
 
     def verify(self, project: str) -> int:

@@ -145,9 +145,17 @@ class PredictionLog:
         """
         return prune(self.database, project, before)
 
-    def count(self, project: str, *, model_version: int | None = None, before: datetime | None = None) -> int:
-        """Return how many predictions are logged; ``before`` exclusive."""
-        where = conditions(project, model_version=model_version, until=before)
+    def count(
+        self,
+        project: str,
+        *,
+        model_version: int | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        roles: Sequence[Role] | None = None,
+    ) -> int:
+        """Return how many predictions are logged; ``since`` inclusive, ``before`` exclusive, of any role where None is named."""
+        where = conditions(project, model_version=model_version, since=since, until=before, roles=roles)
         with self.database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(PREDICTIONS).where(where)) or 0
 

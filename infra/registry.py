@@ -103,6 +103,26 @@ class Registry(Models):
         self._history.verify(project)
         return self._history.read(project)
 
+    def champions(self, project: str) -> list[int]:
+        """Return the champions that a rollback would step back through, the current one last; empty before the first promotion."""
+        return self._history.champions(project)
+
+    def ask(self, project: str, version: int, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """Ask a person whether a challenger may be promoted; see ``infra.approvals``.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such version.
+        StateError
+            If the history was changed, or a database cannot be reached or written.
+        """
+        return self._note(project, "ask", version, who, why, evidence)
+
+    def reject(self, project: str, version: int, *, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> Promotion:
+        """Note that a person does not want a challenger promoted; errors as in ``ask``."""
+        return self._note(project, "reject", version, who, why, evidence)
+
     def begin_trial(
         self,
         project: str,
@@ -173,6 +193,16 @@ class Registry(Models):
             If it is not paused, or a database cannot be reached or written.
         """
         return self._halt(project, "resume", who, why, evidence)
+
+    def _note(self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
+        with self._locked(project):
+            self._history.verify(project)
+            return self._history.append(project, kind, self.version(project, number).version, who=who, why=why, evidence=evidence)
+
+    def _note(self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
+        with self._locked(project):
+            self._history.verify(project)
+            return self._history.append(project, kind, self.version(project, number).version, who=who, why=why, evidence=evidence)
 
     def _halt(self, project: str, kind: Kind, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
         with self._locked(project):

@@ -72,6 +72,14 @@ def performance(project: Project, window: pd.DataFrame, reference_metrics: Mappi
     return Performance(len(labelled), name, metrics, interval, behind == "surely", behind == "maybe", fault)
 
 
+def labelled(project: Project, window: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the truths that are known and can be read, and the positions of their rows in the window."""
+    column = project.contract.column(project.spec.data.target)
+    known = np.flatnonzero((window["label"].notna() & window["prediction"].notna()).to_numpy())
+    known = known[_usable(window["label"].iloc[known], column).to_numpy()]
+    return (_truth(project, window["label"].iloc[known], column), known) if len(known) else (np.empty(0), known)
+
+
 def tolerated(project: Project, metric: Metric, before: float) -> float:
     """Return how far the metric may fall behind: for metrics in the target's unit, whose size says nothing by itself, a share of it."""
     return project.spec.monitoring.performance_tolerance * (abs(before) if metric.in_target_unit else 1.0)

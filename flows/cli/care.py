@@ -1,10 +1,13 @@
 """Commands that keep a model good: monitor, maintain, doctor."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.app import Json, Name, app, call, emit, settings
+
+if TYPE_CHECKING:  # loads Prefect
+    from flows.maintenance import Maintained
 
 
 @app.command(epilog="Example: leitstand monitor cell_diagnostics --html")
@@ -47,20 +50,42 @@ def maintain(
 
         found = maintenance(desk, current_user(), dry_run, html)
     if json:
-        document = {
-            "project": project,
-            "decision": found.decision.model_dump(mode="json"),
-            "acted": found.acted,
-            "champion": found.champion,
-            "challenger": found.pilot.version.version if found.pilot else None,
-            "gates": [gate.model_dump() for gate in found.pilot.judgement.gates] if found.pilot else [],
-            "monitoring": found.monitoring.model_dump(mode="json"),
-        }
-        emit(document)
+        emit(_maintained(project, found))
         return
     console().print(found.monitoring.summary(call.language), soft_wrap=True)
     console().print(found.decision.render(call.language), soft_wrap=True)
-    say(f"acted_{found.acted}", champion=found.champion)
+    told = found.trial.why if found.trial and found.trial.ending == "wait" else ()
+    for sentence in (*told, *(said for step in found.steps for said in step.why)):
+        console().print(sentence.render(call.language), soft_wrap=True)
+    say(f"maintenance.acted_{found.acted}", champion=found.champion, project=project)
+    if found.standing.paused:
+        say("maintenance.still_paused", project=project, why=found.standing.why)
+
+
+def _maintained(project: str, found: "Maintained") -> dict[str, Any]:
+    """Return a pass of the loop as JSON knows it."""
+    standing = found.standing
+    steps = [
+        {"did": step.did, "version": step.version, "why": [said.render(call.language) for said in step.why]}
+        for step in found.steps
+    ]
+    return {
+        "project": project,
+        "decision": found.decision.model_dump(mode="json"),
+        "acted": found.acted,
+        "steps": steps,
+        "champion": found.champion,
+        "challenger": found.pilot.version.version if found.pilot else standing.challenger,
+        "gates": [gate.model_dump() for gate in found.pilot.judgement.gates] if found.pilot else [],
+        "trial": found.trial.model_dump(mode="json") if found.trial else None,
+        "standing": {
+            "mode": standing.mode,
+            "share": standing.share,
+            "challenger": standing.challenger,
+            "paused": standing.paused,
+        },
+        "monitoring": found.monitoring.model_dump(mode="json"),
+    }
 
 
 @app.command(epilog="Example: leitstand doctor")
