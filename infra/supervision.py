@@ -25,7 +25,6 @@ SUPERVISOR = """\
 [supervisord]
 nodaemon=true
 silent=true
-umask=077
 directory={folder}
 logfile={log}
 logfile_maxbytes=5MB

@@ -13,9 +13,11 @@ from leitstand.errors import LeitstandError
 WORKER = {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # there is no command line that would say it
-    "OPENBLAS_NUM_THREADS": "1",  # see flows.standing.preloaded
+    # Neither is to start a thread when it is imported, see flows.standing.preloaded.
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""Read by Prefect and OpenBLAS when they are imported."""
+"""Read by Prefect, OpenBLAS and Arrow when they are imported."""
 
 
 def become(name: str) -> None:

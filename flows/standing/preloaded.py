@@ -1,6 +1,6 @@
 """What a run needs, imported once by the process from which all runs are forked. Importing must start nothing: no thread, no connection.
 
-BLAS is told to use one thread while it is loaded, for it starts its threads at once; each run sets its own number.
+OpenBLAS and Arrow start threads when they are imported; ``flows.standing.entry`` tells them not to, and each run sets its own number.
 """
 
 import gc

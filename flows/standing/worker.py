@@ -131,10 +131,18 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
 def work(settings: Settings, prefect_url: str) -> None:
     """Be the worker until SIGTERM."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    logger.setLevel(logging.INFO)
+    _print_log()
     PrefectServer(prefect_url).wait()
     anyio.run(_work, settings, prefect_url)
+
+
+def _print_log() -> None:
+    """Print what our logger says, past the settings that Prefect makes for all others."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate, logger.disabled = False, False
 
 
 async def _work(settings: Settings, prefect_url: str) -> None:
