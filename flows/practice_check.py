@@ -20,11 +20,13 @@ from infra.registry import CHAMPION, ModelVersion
 from infra.snapshots import Snapshot
 from leitstand.benefit import BusinessCase, business_case, measured_error
 from leitstand.dataset import Dataset, make_dataset, training_and_holdout
+from leitstand.growing import newest as newest_rows
 from leitstand.judging import Champion, Judgement, judge
 from leitstand.leaks import refuse_leaks
 from leitstand.milestones import Milestone, Verdict, milestone
 from leitstand.prediction import Predictions
 from leitstand.recency import FEWEST_ROWS, recent_rows, trained
+from leitstand.season import TIME
 from leitstand.training import LearningCurve, Training, learning_curve
 
 REFERENCE_MOST_ROWS = 10_000  # a distribution is known well enough then
@@ -123,7 +125,16 @@ def accept(desk: Desk, inventory: Inventory) -> Accepted:
         "quarantined": len(result.quarantined),
         "synthetic": inventory.synthetic,
     }
-    return Accepted(result, quarantine, keep(desk, result.accepted, provenance))
+    return Accepted(result, quarantine, as_version(desk, result.accepted, inventory.snapshot, provenance))
+
+
+def as_version(desk: Desk, accepted: pd.DataFrame, grown: Snapshot | None, provenance: dict[str, Any]) -> Snapshot:
+    """Return the accepted rows, as far back as project.yaml lets a model look, as a data version: that which deliveries made, if it is no other."""
+    learned = newest_rows(desk.project, accepted)
+    if grown is not None and grown.rows == len(learned):
+        return grown
+    cut = {} if grown is None else {"cut_from": grown.version, "learned": len(learned)}
+    return keep(desk, learned, provenance | cut)
 
 
 @task(name="snapshot", retries=2, retry_delay_seconds=2, cache_policy=NO_CACHE, persist_result=False)
@@ -194,11 +205,13 @@ def newest(training_part: Dataset, held: int, fresh: int) -> Dataset:
 
 
 def reference(training: Training, training_part: Dataset) -> pd.DataFrame:
-    """Return the reference window: training rows evenly spread, with the model's answers and the labels."""
+    """Return the reference window: training rows evenly spread, with the model's answers, the labels, and where there is one the time."""
     step = -(-len(training_part) // REFERENCE_MOST_ROWS)
     part = training_part.take(np.arange(len(training_part)) % step == 0)
     frame = part.frame[[name for name in part.project.input_contract.names if _is_watched(part, name)]].reset_index(drop=True)
-    return frame.assign(**answer_columns(training.model.answer(part.features)), label=part.target)
+    time = part.project.spec.data.time
+    moments = {} if time is None else {TIME: part.frame[time].to_numpy()}
+    return frame.assign(**answer_columns(training.model.answer(part.features)), label=part.target, **moments)
 
 
 def answer_columns(predictions: Predictions) -> dict[str, np.ndarray]:

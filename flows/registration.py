@@ -14,6 +14,7 @@ from infra.code_version import code_version
 from infra.registry import CHAMPION, ModelVersion
 from infra.releases import HOLDOUT_FILE, REFERENCE_FILE
 from infra.snapshots import Snapshot
+from leitstand.basis import BASIS_FILE, make_basis
 from leitstand.dataset import Dataset
 from leitstand.errors import ModelError, StateError
 from leitstand.judging import Champion, Judgement, rival_predictions
@@ -88,6 +89,8 @@ def register(
             )
             desk.tools.draw(folder / "run", training.candidates, judgement, curve)
             known.to_parquet(folder / "run" / REFERENCE_FILE, index=False)
+            basis = make_basis(training_part, judgement, curve)
+            (folder / "run" / BASIS_FILE).write_text(basis.model_dump_json(indent=2), encoding="utf-8")
             known_rows(training_part, holdout).to_parquet(folder / "run" / ROWS_FILE, index=False)
             step = -(-len(holdout) // COMPARED_MOST_ROWS)
             holdout.features.iloc[::step].to_parquet(folder / "run" / HOLDOUT_FILE, index=False)

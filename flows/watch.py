@@ -2,45 +2,94 @@
 
 import tempfile
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from flows.newly_labelled import new_labelled_rows, sources_state
 from flows.stage import stage
+from flows.windows import Rows, back_in_charge_since, looks_at, rows_of_window
 from flows.workspace import Desk
-from infra.prediction_log import logged_inputs
-from infra.registry import ModelVersion
+from infra.history import CROWNING, Promotion
 from infra.passes import Pass, Passes
-from leitstand.decision import Decision, Signals, decide
+from infra.registry import ModelVersion
+from infra.releases import REFERENCE_FILE
+from leitstand.basis import BASIS_FILE, Basis
+from leitstand.decision import Decision, Look, Past, Signals, decide
 from leitstand.errors import StateError
 from leitstand.now import now
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
 
-ANSWERS = ("prediction", "score", "lower", "upper", "label", "time")
+RUN_FOLDER = "run"
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Looked:
-    """One look at the champion, and what follows from it and from the looks before."""
+    """One look at the champion, and what follows from it and from the looks before.
+
+    Parameters
+    ----------
+    sources : what the project's files looked like, to be compared by the next pass
+    """
 
     monitoring: MonitoringResult
     signals: Signals
     decision: Decision
+    sources: str | None = None
 
 
-def look(desk: Desk, html: bool = False) -> Looked:
-    """Watch the champion, and decide from that and from the passes before what to do. Nothing is noted: see ``note_pass``.
+@dataclass(frozen=True)
+class Known:
+    """What a run left for monitoring."""
+
+    reference: pd.DataFrame
+    metrics: dict[str, float]
+    basis: Basis
+
+
+@stage("monitor")
+def watch(desk: Desk, html: bool = False) -> MonitoringResult:
+    """Compare what the champion answered with what it was trained and judged on, and keep the result.
+
+    It is about the last ``window_hours``, or about everything since the champion is in charge.
 
     Raises
     ------
     StateError
         If the project has no champion yet.
     """
-    found = watch(desk, html)
-    seen = signals(desk, found)
-    return Looked(found, seen, decide(desk.project.spec, seen))
+    desk.report("M5", "monitor")
+    champion = require_champion(desk)
+    reign = back_in_charge_since(champion, desk.registry.history(desk.project.name))
+    rows = rows_of_window(desk, champion, (), _passes(desk), reign)
+    return _compare(desk, champion, known_of(desk, champion), rows, html)
+
+
+@stage("look")
+def look(desk: Desk, html: bool = False) -> Looked:
+    """Watch the champion, and decide from that and from the passes before what to do. Nothing is noted: see ``note_pass``.
+
+    It is about the last ``window_hours``, or about everything since the last pass that had enough rows.
+
+    Raises
+    ------
+    StateError
+        If the project has no champion yet.
+    """
+    desk.report("M5", "monitor")
+    champion = require_champion(desk)
+    history, passes = desk.registry.history(desk.project.name), _passes(desk)
+    looks = looks_at(champion, passes, history)
+    rows = rows_of_window(desk, champion, looks, passes, back_in_charge_since(champion, history))
+    known = known_of(desk, champion)
+    found = _compare(desk, champion, known, rows, html)
+    seen, sources = signals(desk, found), sources_state(desk)
+    past = past_of(desk, looks, history, known.basis, sources)
+    return Looked(found, seen, decide(desk.project.spec, seen, past), sources)
 
 
 def note_pass(desk: Desk, looked: Looked, acted: str) -> Pass:
@@ -50,48 +99,31 @@ def note_pass(desk: Desk, looked: Looked, acted: str) -> Pass:
     ----------
     acted : what was done, as ``Maintained.acted``; a decision to retrain counts as a training unless this is ``none``
     """
+    found = looked.monitoring
+    figures: dict[str, Any] = {
+        "metrics": found.metrics,
+        "metric": found.metric,
+        "metric_low": found.metric_low,
+        "metric_high": found.metric_high,
+        "labelled_rows": found.labelled_rows,
+        "labels": None if found.labels is None else found.labels.model_dump(),
+        "estimate": None if found.estimate is None else found.estimate.model_dump(),
+        "effects": {column.name: column.effect for column in found.columns},
+        "sources": looked.sources,
+    }
     passes = Passes(desk.settings.database("history"))
     try:
         return passes.append(
             desk.project.name,
-            model_version=looked.monitoring.model_version or 0,
+            model_version=found.model_version or 0,
             acted=acted,
             trained=looked.decision.action == "retrain" and acted != "none",
             signals=looked.signals.model_dump(mode="json"),
             decision=looked.decision.model_dump(mode="json"),
-            figures=looked.monitoring.metrics,
+            figures=figures,
         )
     finally:
         passes.close()
-
-
-@stage("monitor")
-def watch(desk: Desk, html: bool = False) -> MonitoringResult:
-    """Compare what the champion answered lately with what it was trained and judged on, and keep the result.
-
-    Raises
-    ------
-    StateError
-        If the project has no champion yet.
-    """
-    desk.report("M5", "monitor")
-    champion = require_champion(desk)
-    reference, metrics = reference_of(desk, champion)
-    window = window_of(desk, champion)
-    store = MonitoringStore(desk.settings)
-    with tempfile.TemporaryDirectory() as scratch:
-        page = Path(scratch) / "report.html" if html else None
-        found = desk.tools.monitor(
-            desk.project,
-            reference,
-            window,
-            reference_metrics=metrics,
-            model_version=champion.version,
-            synthetic=champion.tags.get("synthetic") == "true",
-            html=page,
-        )
-        store.save(found, page)
-    return found
 
 
 def require_champion(desk: Desk) -> ModelVersion:
@@ -110,34 +142,92 @@ def require_champion(desk: Desk) -> ModelVersion:
 
 def reference_of(desk: Desk, version: ModelVersion) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the reference window of a version and its figures on the hold-out."""
+    known = known_of(desk, version)
+    return known.reference, known.metrics
+
+
+def known_of(desk: Desk, version: ModelVersion) -> Known:
+    """Return the reference window of a version, its figures on the hold-out, and what else its training knew."""
     with tempfile.TemporaryDirectory() as scratch:
-        file = desk.tracker.fetch_file(version.run_id, "run/reference.parquet", Path(scratch))
-        reference = pd.read_parquet(file)
-    return reference, dict(desk.tracker.run(version.run_id).metrics)
-
-
-def window_of(desk: Desk, version: ModelVersion) -> pd.DataFrame:
-    """Return the logged predictions of a version inside the monitoring window, with labels where they came."""
-    hours = desk.project.spec.monitoring.window_hours
-    since = now() - timedelta(hours=hours) if hours is not None else None
-    logged = desk.log.read(desk.project.name, model_version=version.version, since=since)
-    watched = [column.name for column in desk.project.input_contract.columns if column.type != "file"]
-    inputs = logged_inputs(logged, watched)
-    answers = [name for name in logged.columns if (name in ANSWERS or name.startswith("probability_")) and name not in watched]
-    return inputs.assign(**{name: logged[name] for name in answers})
+        folder = desk.tracker.fetch_file(version.run_id, RUN_FOLDER, Path(scratch))
+        reference = pd.read_parquet(folder / REFERENCE_FILE)
+        kept = folder / BASIS_FILE
+        basis = Basis.model_validate_json(kept.read_text(encoding="utf-8")) if kept.exists() else Basis()
+    return Known(reference, dict(desk.tracker.run(version.run_id).metrics), basis)
 
 
 def signals(desk: Desk, found: MonitoringResult) -> Signals:
     """Return what the decision needs of a monitoring result."""
-    earlier = {entry.to_version for entry in desk.registry.history(desk.project.name)} - {found.model_version}
+    crowned = [entry for entry in desk.registry.history(desk.project.name) if entry.kind in CROWNING]
     return Signals(
         enough=found.enough,
         rows=found.window_rows,
+        start=found.window_start,
+        end=found.window_end,
+        labels_start=found.labels_start,
+        watched=len(found.columns),
+        drifted={column.name: column.weight for column in found.columns if column.drifted},
         input_drift=found.input_drift,
         drifted_share=found.drifted_share,
+        season_known=found.season_known,
         prediction_drift=found.prediction_drift,
-        broken_columns=tuple(sorted({fault.column for fault in found.quality if fault.fault in ("missing", "constant")})),
+        broken_columns=found.broken,
         performance_drop=found.performance_drop,
+        within_noise=found.within_noise,
+        estimated_drop=None if found.estimate is None else found.estimate.drop,
         label_coverage=found.label_coverage,
-        earlier_versions=len(earlier),
+        usual_coverage=None if found.labels is None else found.labels.usual,
+        labels_late=found.labels is not None and found.labels.late,
+        earlier_versions=len({entry.to_version for entry in crowned} - {found.model_version}),
     )
+
+
+def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basis, sources: str | None) -> Past:
+    """Return what happened before: earlier looks, the last training, and what is new since then."""
+    passes = Passes(desk.settings.database("history"))
+    try:
+        trained = passes.last_training(desk.project.name)
+    finally:
+        passes.close()
+    promoted = max((entry.time for entry in history if entry.kind == "promote"), default=None)
+    last: datetime | None = max(
+        (time for time in (promoted, trained.time if trained else None) if time is not None), default=None
+    )
+    newest = trained if trained is not None and trained.time == last else None
+    return Past(
+        looks=tuple(looks),
+        hours_since_training=None if last is None else (now() - last).total_seconds() / 3600,
+        last_refused=newest is not None and newest.acted == REFUSED,
+        new_labelled_rows=new_labelled_rows(desk, last, newest, sources),
+        more_data_helps=basis.more_data_helps,
+    )
+
+
+def _passes(desk: Desk) -> list[Pass]:
+    passes = Passes(desk.settings.database("history"))
+    try:
+        return passes.latest(desk.project.name)
+    finally:
+        passes.close()
+
+
+def _compare(desk: Desk, champion: ModelVersion, known: Known, rows: Rows, html: bool) -> MonitoringResult:
+    store = MonitoringStore(desk.settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch) / "report.html" if html else None
+        found = desk.tools.monitor(
+            desk.project,
+            known.reference,
+            rows.window,
+            reference_metrics=known.metrics,
+            basis=known.basis,
+            labelled=rows.labelled,
+            labels=rows.labels,
+            span=(rows.start, rows.end),
+            labels_start=rows.labels_start,
+            model_version=champion.version,
+            synthetic=champion.tags.get("synthetic") == "true",
+            html=page,
+        )
+        store.save(found, page)
+    return found

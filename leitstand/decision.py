@@ -130,8 +130,6 @@ def _inputs_moved(case: _Case) -> Decision | None:
     wanted = case.spec.maintenance.on_drift
     if wanted != "retrain":
         return _decision(wanted, why)
-    if case.seen.estimated_drop is False:
-        return _decision("labels", why, _reason("estimate_good"))
     return _retrain(case, why, otherwise="labels")
 
 

@@ -5,6 +5,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+TIME = "_time"
+"""Column of a reference that says when each row was."""
 Season = Literal["none", "day", "week", "year"]
 HALF_WIDTH = (
     1 / 24

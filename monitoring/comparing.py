@@ -10,12 +10,9 @@ from leitstand.conforming import conform
 from leitstand.contract import Column, Contract
 from leitstand.dependence import design_effect
 from leitstand.project import Project
-from leitstand.season import phases, same_season
+from leitstand.season import TIME, phases, same_season
 from monitoring.drift import Watched, drifts, watch, watched_inputs
 from monitoring.result import ColumnDrift
-
-TIME = "_time"
-"""Column of a reference that says when each row was, where no input column does."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Whether the data that reach a model in use are still sound: values gone missing, stuck sensors, values the contract does not allow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from scipy.stats import binom
@@ -29,8 +29,11 @@ def quality_faults(
     if window.empty:
         return []
     runs = longest_runs or {}
-    found = [_faults(column, reference[column.name], window[column.name], runs.get(column.name)) for column in contract.columns]
-    return [fault for faults in found for fault in faults]
+    return [
+        fault.model_copy(update={"breaks": _breaks(fault, column, reference[column.name])})
+        for column in contract.columns
+        for fault in _faults(column, reference[column.name], window[column.name], runs.get(column.name))
+    ]
 
 
 def _faults(column: Column, reference: pd.Series, window: pd.Series, usual_run: int | None) -> Iterator[QualityFault]:
@@ -101,22 +104,18 @@ def _beyond_chance(reference: pd.Series, values: pd.Series) -> bool:
     return bool(usual ** len(values) < CHANCE)
 
 
-def breaks(fault: QualityFault, contract: Contract, reference: pd.DataFrame) -> bool:
+def broken(faults: Sequence[QualityFault]) -> tuple[str, ...]:
+    """Return the columns whose sensor or export looks broken, sorted."""
+    return tuple(sorted({fault.column for fault in faults if fault.breaks}))
+
+
+def _breaks(fault: QualityFault, column: Column, reference: pd.Series) -> bool:
     """Whether a fault says that the sensor or the export behind a column is broken, and not only that single values are odd.
 
     A stuck or frozen value does. Values missing, out of range or unknown do when they are far more than the reference has of them.
-
-    Parameters
-    ----------
-    reference : conformed columns of ``contract``
     """
-    if fault.fault == "unusable_label":
-        return False
+    odd = {"missing": lambda: reference.isna(), "out_of_range": lambda: _out_of_range(column, reference)}
     if fault.fault in ("constant", "frozen"):
         return True
-    column, known = contract.column(fault.column), reference[fault.column]
-    if fault.fault == "missing":
-        odd = known.isna()
-    else:
-        odd = _out_of_range(column, known) if fault.fault == "out_of_range" else _unlisted(column, known)
-    return _more_often(fault.rows, fault.total, int(odd.sum()), len(known))
+    rows = int(odd.get(fault.fault, lambda: _unlisted(column, reference))().sum())
+    return _more_often(fault.rows, fault.total, rows, len(reference))

@@ -17,7 +17,7 @@ from monitoring.drift import CATEGORIES, NUMBERS, evidently_columns, register_st
 from monitoring.estimating import estimate
 from monitoring.page import write_page
 from monitoring.performance import Performance, performance
-from monitoring.quality import breaks, quality_faults
+from monitoring.quality import quality_faults
 from monitoring.result import Labels, MonitoringResult, QualityFault
 
 MOST_ROWS_DRAWN = 10_000  # a picture of a distribution does not change with more rows, its time does
@@ -109,8 +109,7 @@ def monitor(
 
 def _faults(compared: Compared, basis: Basis, truth: Performance) -> tuple[QualityFault, ...]:
     found = quality_faults(compared.contract, compared.before, compared.now, basis.longest_runs)
-    judged = [fault.model_copy(update={"breaks": breaks(fault, compared.contract, compared.before)}) for fault in found]
-    return (*judged, truth.fault) if truth.fault else tuple(judged)
+    return (*found, truth.fault) if truth.fault else tuple(found)
 
 
 def _span(window: pd.DataFrame) -> tuple[datetime | None, datetime | None]:

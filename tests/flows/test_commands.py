@@ -24,6 +24,7 @@ from infra.tracking import Tracker
 pytestmark = pytest.mark.slow
 
 COMMANDS = ["demo", "projects", "new", "contract", "run", "train", "promote", "rollback", "history"]
+AT_ONCE = {"confirm_windows": 1, "of_windows": 1}
 COMMANDS += ["serve", "predict", "label", "monitor", "maintain", "reproduce", "doctor"]
 
 
@@ -119,7 +120,7 @@ def test_maintain_retrains_on_drift_and_promotes(own_parts: Workshop) -> None:
     answered(own_parts, fresh)
     everything = pd.concat([parts(), fresh], ignore_index=True)
     own_parts.table("parts.csv", everything)
-    own_parts.edit("parts", gates={"champion_tolerance": 0.05})
+    own_parts.edit("parts", gates={"champion_tolerance": 0.05}, monitoring=AT_ONCE)
     contract = own_parts.work / "data_contracts" / "parts.odcs.yaml"
     contract.unlink()
     own_parts.done("contract", "infer", own_parts.work / "parts.csv", "--name", "parts", "--output", contract)
@@ -131,7 +132,7 @@ def test_maintain_retrains_on_drift_and_promotes(own_parts: Workshop) -> None:
 
 
 def test_maintain_rolls_back_on_decay_where_the_policy_says_so(own_parts: Workshop) -> None:
-    own_parts.edit("parts", maintenance={"on_decay": "rollback"})
+    own_parts.edit("parts", maintenance={"on_decay": "rollback"}, monitoring=AT_ONCE)
     own_parts.done("train", "parts", "--data", own_parts.table("more.csv", parts(300, seed=3)))
     own_parts.done("promote", "parts", "2", "--why", "newer data")
     asked = parts(80, seed=4)
