@@ -11,6 +11,7 @@ from typing import Literal
 
 from flows.halting import is_sound_again, pause
 from flows.incidents import follow_up, report_incident, said_by, settle_incident
+from flows.ingest import ingest
 from flows.introduction import promote
 from flows.judged import evidence_of
 from flows.practice_check import Pilot, practice_check
@@ -106,6 +107,8 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
     """
     with project_lock(desk.settings, desk.project.name):
         require_champion(desk)  # and set MLflow's alias right where a promotion was killed half-way
+        if desk.project.spec.data.incoming is not None:
+            ingest(desk, dry_run)
         looked = look(desk, html)
         one = _Pass(desk, who, looked)
         trial = examine_trial(desk, one.standing)
@@ -198,7 +201,7 @@ def _retrain(one: _Pass) -> None:
     """Train a challenger, and promote, refuse, try or show it to a person, as the gates and project.yaml say."""
     desk, policy = one.desk, one.desk.project.spec.maintenance
     desk.tracker.close_abandoned(desk.project.name)
-    pilot = one.pilot = practice_check(desk, status_quo(desk))
+    pilot = one.pilot = practice_check(desk, status_quo(desk), one.looked.since)
     version, judgement = pilot.version.version, pilot.judgement
     why = one.looked.decision.render("en")
     if pilot.unchanged:

@@ -20,6 +20,7 @@ from leitstand.basis import BASIS_FILE, Basis
 from leitstand.decision import Decision, Look, Past, Signals, decide
 from leitstand.errors import StateError
 from leitstand.now import now
+from leitstand.onset import onset
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
 
@@ -34,12 +35,14 @@ class Looked:
     Parameters
     ----------
     sources : what the project's files looked like, to be compared by the next pass
+    since : since when a change shows that shows now; None where there is none
     """
 
     monitoring: MonitoringResult
     signals: Signals
     decision: Decision
     sources: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def look(desk: Desk, html: bool = False) -> Looked:
     found = _compare(desk, champion, known, rows, html)
     seen, sources = signals(desk, found), sources_state(desk)
     past = past_of(desk, looks, history, known.basis, sources)
-    return Looked(found, seen, decide(desk.project.spec, seen, past), sources)
+    return Looked(found, seen, decide(desk.project.spec, seen, past), sources, onset(seen, looks))
 
 
 def note_pass(desk: Desk, looked: Looked, acted: str) -> Pass:

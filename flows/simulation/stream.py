@@ -111,10 +111,9 @@ def from_file(project: Project, file: Path, workspace: Path, time: str | None, p
     frame = read_table(Source(file=file.resolve()), workspace)
     from data_contracts.parsing import parse
 
-    typed, _ = parse(frame, project.contract)
-    rows = typed if time is None or project.spec.data.time else typed.assign(**{time: frame[time]})
     if time is not None and time not in frame.columns:
         raise UsageError("simulation.no_time", column=time, columns=", ".join(map(str, frame.columns[:20])))
+    rows, _ = parse(frame, project.contract)
     times = _times(frame[time], time) if time is not None else None
     if times is not None:
         order = np.argsort(times.to_numpy(), kind="stable")
