@@ -64,13 +64,13 @@ def serving_bom(project: str, folder: Path, pilot: Record | None) -> Bom:
 
 def licence(told: PackageMetadata) -> str:
     """Return the licence in a line: the SPDX expression, else the classifiers, else the first line of what is told."""
-    expression = told.get("License-Expression")
+    (expression,) = told.get_all("License-Expression") or [UNKNOWN]
     if expression:
         return str(expression)
     named = {value.rpartition(" :: ")[2] for value in told.get_all("Classifier") or [] if value.startswith(OF_LICENCE)}
     if named - {"OSI Approved"}:  # alone it names no licence
         return "; ".join(sorted(named - {"OSI Approved"}))
-    free = str(told.get("License") or UNKNOWN).strip()
+    free = str((told.get_all("License") or [UNKNOWN])[0]).strip()
     return free.splitlines()[0][:60] if free else UNKNOWN
 
 
@@ -99,7 +99,7 @@ def _document(project: str, parts: Sequence[Part], pilot: Record | None) -> str:
     sha256 = (pilot.details.get("model") or {}).get("sha256", "") if pilot else ""
     name = "|".join([project, version or "", sha256, *(part.pin.line for part in parts)])
     made.serial_number = uuid5(NAMESPACE_URL, name)  # equal content, equal number
-    made.metadata = BomMetaData(component=package, **({"timestamp": pilot.time} if pilot else {}))
+    made.metadata = BomMetaData(component=package, timestamp=pilot.time if pilot else None)
     made.register_dependency(package, [*libraries, *models])
     return str(JsonV1Dot6(made).output_as_string(indent=2))
 

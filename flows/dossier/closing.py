@@ -48,7 +48,7 @@ def evidence(facts: Facts, tell: Teller) -> Section:
         )
         for record in shown
     ]
-    headings = ("number", "milestone", "shown_by", "run", "ev_data_version", "version")
-    table = tell.table(headings, rows, (0.07, 0.15, 0.16, 0.25, 0.25, 0.12))
+    headings = ("number", "milestone", "shown_by", "run", "ev_data_version", "model_short")
+    table = tell.table(headings, rows, (0.07, 0.17, 0.17, 0.25, 0.25, 0.09))
     anchors = tuple(f"evidence-{record.number}" for record in shown)
     return Section("evidence", tell("evidence"), [*blocks, replace(table, anchors=anchors)])

@@ -43,7 +43,7 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[Cell | tuple[Cell, ...], ...], ...]
     widths: tuple[float, ...]
     anchors: tuple[str, ...] = ()
 

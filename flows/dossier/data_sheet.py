@@ -8,6 +8,7 @@ from leitstand.contract import Column
 from leitstand.wording import figure
 
 MOST_COLUMNS = 40
+SAMPLE = "built-in sample "  # how flows.status_quo notes built-in data
 
 
 def data_sheet(facts: Facts, tell: Teller) -> list[Section]:
@@ -21,7 +22,7 @@ def data_sheet(facts: Facts, tell: Teller) -> list[Section]:
 def _origin(facts: Facts, tell: Teller) -> list[tuple[str, Cell]]:
     data, pilot, contract = facts.data, facts.pilot, facts.contract
     accepted = {name: tell.grouped(data.get(name, 0)) for name in ("accepted", "rows", "quarantined")}
-    sources = "; ".join(f"{name}: {told}" for name, told in (data.get("sources") or {}).items())
+    sources = "; ".join(f"{name}: {_source(told, tell)}" for name, told in (data.get("sources") or {}).items())
     held = {"id": contract.id, "version": contract.version, "broken": tell(f"on_broken_{contract.on_broken}")}
     delivered = ", ".join(tell.time(one.time) for one in facts.deliveries[-3:])
     return [
@@ -33,6 +34,12 @@ def _origin(facts: Facts, tell: Teller) -> list[tuple[str, Cell]]:
         ("contract", Cell(tell("contract_value", **held))),
         ("collection", tell.missing()),
     ]
+
+
+def _source(told: str, tell: Teller) -> str:
+    """Return where a source is, as runs note it; built-in data in words."""
+    sample = told.removeprefix(SAMPLE)
+    return told if sample == told else tell("source_sample", name=sample)
 
 
 def _broken(facts: Facts, tell: Teller) -> list[Block]:
@@ -49,7 +56,7 @@ def _columns(facts: Facts, tell: Teller) -> list[Block]:
     rows = [_column(column, found.get(column.name), facts, tell) for column in contract[:MOST_COLUMNS]]
     headings = ("column", "meaning", "type", "missing_values", "range", "gdpr_class")
     blocks: list[Block] = [] if found else [tell.note("neutral", "unreadable_data")]
-    blocks.append(tell.table(headings, rows, (0.2, 0.27, 0.13, 0.1, 0.16, 0.14)))
+    blocks.append(tell.table(headings, rows, (0.22, 0.25, 0.12, 0.09, 0.15, 0.17)))
     rest = len(contract) - MOST_COLUMNS
     return [*blocks, tell.say("columns_left_out", count=rest)] if rest > 0 else blocks
 

@@ -63,7 +63,9 @@ def _table(table: Table, made: Document) -> str:
     rows = []
     for number, row in enumerate(table.rows):
         anchor = f' id="{table.anchors[number]}"' if table.anchors else ""
-        rows.append(f"<tr{anchor}>{''.join(f'<td>{_cells((cell,), made)}</td>' for cell in row)}</tr>")
+        rows.append(
+            f"<tr{anchor}>{''.join(f'<td>{_cells(cell if isinstance(cell, tuple) else (cell,), made)}</td>' for cell in row)}</tr>"
+        )
     heading = f"<thead><tr>{head}</tr></thead>" if head else ""
     return f"<table><colgroup>{widths}</colgroup>{heading}<tbody>{''.join(rows)}</tbody></table>"
 

@@ -1,6 +1,7 @@
 """Chapters 8 to 10: risk class and duties under the EU AI Act, documentation after its Annex IV, record of processing after the GDPR."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flows.dossier.content import Block, Cell, Section
 from flows.dossier.facts import Facts
@@ -51,7 +52,7 @@ def ai_act(facts: Facts, tell: Teller) -> list[Section]:
     return [
         Section("ai_act", tell("ai_act"), blocks),
         Section("duties", tell("duties_title"), [follow], level=2),
-        Section("calendar", tell("calendar_title"), [tell.table(("from_date", "duty"), days, (0.18, 0.82))], level=2),
+        Section("calendar", tell("calendar_title"), [tell.table(("from_date", "what_applies"), days, (0.18, 0.82))], level=2),
     ]
 
 
@@ -62,8 +63,17 @@ def legal_note(regulation: Regulation, tell: Teller) -> Block:
 
 
 def _answer(name: str, risk: Risk, tell: Teller) -> tuple[Cell, Cell]:
-    given = getattr(risk, name)
-    return Cell(tell(f"risk.ask_{name}")), tell.missing() if given is None else Cell(tell(f"risk.answer_{given}"))
+    given, question = getattr(risk, name), Cell(tell(f"risk.ask_{name}"))
+    if given is not None:
+        return question, Cell(tell(f"risk.answer_{given}"))
+    return question, Cell(tell("annex_not_needed")) if _idle(name, risk) else tell.missing()
+
+
+def _idle(name: str, risk: Risk) -> bool:
+    """Return whether a question does not matter after the answers to others."""
+    if name == "third_party_assessment":
+        return risk.safety_component == "no"
+    return name in ("narrow_task", "profiling") and risk.annex_iii == "none"
 
 
 def _assessed(risk: Risk, tell: Teller) -> Cell:
@@ -94,8 +104,6 @@ def annex(facts: Facts, tell: Teller) -> Section:
         "annex_count", facts.pilot, whole=counted["whole"], all=needed, partly=counted["partly"], gaps=counted["gap"]
     )
     table = tell.table(("point", "demanded", "there_is", "shown_by"), rows, (0.09, 0.4, 0.14, 0.37))
-    from dataclasses import replace
-
     table = replace(table, columns=(*table.columns[:3], tell("evidence")))
     return Section("annex", tell("annex"), [tell.say(duty), count, table])
 
@@ -188,13 +196,11 @@ def gdpr(facts: Facts, tell: Teller) -> Section:
     )
 
 
-def _letter(letter: Letter, facts: Facts, tell: Teller) -> Cell:
-    told, all_there = [], True
+def _letter(letter: Letter, facts: Facts, tell: Teller) -> tuple[Cell, ...]:
+    told: list[Cell] = []
     for key in letter.keys:
-        value = _known(key, facts, tell)
-        all_there = all_there and not value.missing
-        told.append(f"{tell(f'key_{key}')}: {value.text}")
-    return Cell("; ".join(told), missing=not all_there)
+        told += [Cell(f"{tell(f'key_{key}').capitalize()}:"), _known(key, facts, tell)]
+    return tuple(told)
 
 
 def _known(key: str, facts: Facts, tell: Teller) -> Cell:

@@ -1,8 +1,9 @@
 """Chapter 2: the five milestones, each with the evidence that closes it or what is missing."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
-from flows.dossier.content import Block, Cell, Picture, Section
+from flows.dossier.content import Block, Cell, Note, Picture, Section
 from flows.dossier.facts import Facts
 from flows.dossier.names import gate_name, listed, reasons, unit_of
 from flows.dossier.pictures import tornado
@@ -31,11 +32,9 @@ def _status(one: Standing, tell: Teller) -> Block:
     told = reasons(one, tell)
     if one.status == "stale":
         return tell.note("bad", "stale_because", reasons=told)
-    kind = "good" if one.closed else "neutral"
+    told_as: Literal["good", "neutral"] = "good" if one.closed else "neutral"
     text = f"{tell('status')}: {status}" + (f" ({told})" if told else "")
-    from flows.dossier.content import Note
-
-    return Note(kind, (Cell(text, (one.record,) if one.record else (), strong=True),))
+    return Note(told_as, (Cell(text, (one.record,) if one.record else (), strong=True),))
 
 
 def _status_quo(facts: Facts, record: Record, tell: Teller) -> list[Block]:
@@ -79,7 +78,7 @@ def _benefit(facts: Facts, record: Record, tell: Teller) -> list[Block]:
     more: Rows = [
         ("ev_investment_eur", tell.eur(facts.analysis.benefit.investment_eur, record)),
         ("ev_band", Cell(spread, numbers(record))),
-        ("ev_break_even", tell.number((found.get("break_even") or {}).get("error"), record)),
+        ("ev_break_even", _break_even(found.get("break_even"), record, tell)),
         ("ev_source", tell.given(found.get("source"), record)),
     ]
     chance = (
@@ -87,11 +86,16 @@ def _benefit(facts: Facts, record: Record, tell: Teller) -> list[Block]:
         tell.share(found.get("probability_within_limit"), record),
     )
     facts_table = tell.facts(more)
-    from dataclasses import replace
-
     facts_table = replace(facts_table, rows=(*facts_table.rows[:1], chance, *facts_table.rows[1:]))
     picture = Picture(tornado(facts.analysis, tell), Cell(tell("tornado_caption"), numbers(record)))
     return [table, facts_table, picture]
+
+
+def _break_even(found: Any, record: Record, tell: Teller) -> Cell:
+    if not found:
+        return tell.no_evidence()
+    largest = found.get("error")
+    return Cell(tell("break_even_none"), numbers(record)) if largest is None else tell.number(largest, record)
 
 
 def _promised(name: str, key: str, found: Any, measured: Any, record: Record, facts: Facts, tell: Teller) -> tuple[Cell, ...]:

@@ -1,5 +1,7 @@
 """Chapters 3, 5 and 6: the model card, how the model decides in words, and its limits."""
 
+from dataclasses import replace
+
 from flows.dossier.content import Block, Cell, Paragraph, Picture, Section
 from flows.dossier.facts import Facts
 from flows.dossier.names import gate_name, method_name, metric_name, rule_name, short_metric, unit_of, weakest
@@ -83,8 +85,6 @@ def _slices(facts: Facts, tell: Teller) -> Block:
         for one in facts.model["slices"]
     ]
     table = tell.table(("slice", "rows", "metric"), rows, (0.5, 0.2, 0.3))
-    from dataclasses import replace
-
     return replace(table, columns=(*table.columns[:2], short_metric(metric, tell)))
 
 
@@ -98,7 +98,7 @@ def _candidates(facts: Facts, tell: Teller) -> list[Block]:
         rows.append((Cell(method_name(one["name"], tell), strong=chosen), tell.number(one["value"], pilot, unit), mark))
     blocks: list[Block] = [
         tell.say("candidates_intro", pilot, metric=metric),
-        tell.table(("method", "value", "chosen"), rows, (0.6, 0.22, 0.18)),
+        tell.table(("method", "value", "choice"), rows, (0.6, 0.22, 0.18)),
     ]
     curve = model["learning_curve"]
     if curve is None:
@@ -117,11 +117,12 @@ def explanation(facts: Facts, tell: Teller) -> Section:
         *_answer(facts, tell),
         tell.say("explain_method", pilot, method=method, rows=tell.grouped(model["training_rows"])),
     ]
-    leading = [name for name, value in model["importance"].items() if value > 0][:NAMED_COLUMNS]
+    ranked = dict(sorted(model["importance"].items(), key=lambda pair: -pair[1]))  # kept by name
+    leading = [name for name, value in ranked.items() if value > 0][:NAMED_COLUMNS]
     if not leading:
         blocks.append(tell.say("explain_no_columns"))
     else:
-        shown = importance(model["importance"], short_metric(model["metric"], tell), tell)
+        shown = importance(ranked, short_metric(model["metric"], tell), tell)
         blocks.append(tell.say("explain_columns", pilot, columns=", ".join(_described(name, facts, tell) for name in leading)))
         blocks.append(Picture(shown, Cell(tell("importance_caption"), numbers(pilot))))
     return Section("explanation", tell("explanation"), [*blocks, tell.say("explain_single")])

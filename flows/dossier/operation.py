@@ -3,6 +3,7 @@
 from flows.dossier.content import Block, Cell, Paragraph, Section, Signatures
 from flows.dossier.facts import Facts
 from flows.dossier.telling import Teller
+from infra.history import Promotion
 
 
 def operation(facts: Facts, tell: Teller) -> list[Section]:
@@ -39,7 +40,6 @@ def _rules(facts: Facts, tell: Teller) -> list[tuple[str, Cell]]:
     return [
         ("fallback", Cell(tell(f"fallback_{errs.fallback}"))),
         ("ev_contact", tell.given(errs.contact)),
-        ("procedure", tell.both(errs.procedure)),
         ("notify", Cell(tell("notify_count", count=len(errs.notify))) if errs.notify else tell.missing()),
         ("promote", Cell(tell(f"promote_{care.promote}"))),
         ("on_drift", Cell(tell(f"do_{care.on_drift}"))),
@@ -59,12 +59,28 @@ def _watched(facts: Facts, tell: Teller) -> Block:
     return tell.note(kind, "monitoring_when", **told)
 
 
+def _what(one: Promotion, tell: Teller) -> str:
+    """Return what an entry of the history did."""
+    key = f"kind_{one.kind}"
+    return tell(key, version=one.to_version) if tell.knows(key) else f"{one.kind} {one.to_version}"
+
+
+def _why(told: str, tell: Teller) -> str:
+    """Return why a model was let in; in the dossier's language where the software itself gave the reason."""
+    return tell.either(f"why_{told.replace(' ', '_')}", told)
+
+
 def approvals(facts: Facts, tell: Teller) -> list[Section]:
     """Return who let which model in, and lines to sign on."""
     blocks: list[Block] = [tell.note("neutral", "approvals_none")]
     if facts.history:
         rows = [
-            (Cell(tell.time(one.time)), Cell(one.who), Cell(tell(f"kind_{one.kind}", version=one.to_version)), Cell(one.why))
+            (
+                Cell(tell.time(one.time)),
+                Cell(one.who),
+                Cell(_what(one, tell)),
+                Cell(_why(one.why, tell)),
+            )
             for one in facts.history
         ]
         blocks = [

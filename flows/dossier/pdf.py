@@ -56,7 +56,7 @@ def to_pdf(made: Document) -> bytes:
     return written.getvalue()
 
 
-class _Template(BaseDocTemplate):  # type: ignore[misc]
+class _Template(BaseDocTemplate):
     """Pages with a footer, and headings that find their way into the contents."""
 
     def __init__(self, written: io.BytesIO, made: Document) -> None:
@@ -115,7 +115,8 @@ def _story(made: Document) -> Iterator[Any]:
 
 
 def _section(section: Section, made: Document) -> Iterator[Any]:
-    yield CondPageBreak((55 if section.level == 1 else 35) * mm)
+    signed = any(isinstance(block, Signatures) for block in section.blocks)
+    yield CondPageBreak((110 if signed else 55 if section.level == 1 else 35) * mm)
     heading = Text(escape(section.title), HEADINGS[section.level])
     heading.target = (section.id, section.title, section.level)
     yield heading
@@ -156,8 +157,9 @@ def _picture(png: bytes, caption: str, width: float) -> Any:
 def _table(table: Table, made: Document) -> Any:
     rows = [[Text(f"<b>{escape(name)}</b>", SMALL) for name in table.columns]] if table.columns else []
     for number, row in enumerate(table.rows):
+        told = [_cells(cell if isinstance(cell, tuple) else (cell,), made) for cell in row]
         anchor = f'<a name="{table.anchors[number]}"/>' if table.anchors else ""
-        rows.append([Text((anchor if place == 0 else "") + _cell(cell, made), SMALL) for place, cell in enumerate(row)])
+        rows.append([Text(one, SMALL) for one in (anchor + told[0], *told[1:])])
     grid = Grid(rows, colWidths=[WIDTH * width for width in table.widths], repeatRows=1 if table.columns else 0, spaceBefore=2)
     style: list[tuple[Any, ...]] = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),

@@ -30,7 +30,11 @@ class Teller:
 
     def either(self, key: str, fallback: str) -> str:
         """Return a text of the area ``dossier``, or ``fallback`` where there is none of that name."""
-        return self(key) if key in messages("dossier") else fallback
+        return self(key) if self.knows(key) else fallback
+
+    def knows(self, key: str) -> bool:
+        """Return whether the area ``dossier`` has a text of that name."""
+        return key in messages("dossier")
 
     def both(self, given: Bilingual | None) -> Cell:
         """Return what people wrote in both languages."""
@@ -85,7 +89,7 @@ class Teller:
         """Return a list of names with values; a name is a key of the area ``dossier``."""
         return Table((), tuple((Cell(self(key), strong=True), value) for key, value in rows), (0.34, 0.66))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Sequence[float]) -> Table:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell | tuple[Cell, ...]]], widths: Sequence[float]) -> Table:
         """Return a table; headings are keys of the area ``dossier``."""
         return Table(tuple(self(key) for key in columns), tuple(tuple(row) for row in rows), tuple(widths))
 
