@@ -74,6 +74,13 @@ class FeedbackResponse(Closed):
     unknown: list[str]
 
 
+class DataResponse(Closed):
+    """The answer to ``POST /{project}/data``: the rows are on disk; ``duplicate`` says that they were there before and count once."""
+
+    received: int
+    duplicate: bool
+
+
 def outputs(
     predictions: Predictions, confidence_floor: float | None = None, fallback: bool = False
 ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:

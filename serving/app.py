@@ -1,12 +1,10 @@
 """The service as a plain ASGI application: paths, limits, languages and error answers. It knows nothing of BentoML."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Protocol
 
-import orjson
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,28 +14,25 @@ from starlette.routing import Route
 
 from infra.api_keys import Right
 from infra.group_commit import GroupCommit
-from infra.prediction_entries import Role
 from infra.prediction_log import PredictionLog
-from leitstand.errors import LeitstandError, StateError, UnknownName
+from leitstand.errors import LeitstandError, UnknownName
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse
-from serving.endpoint import Answered, Asked, Endpoint, without_values
-from serving.forms import form_as_json, is_form
+from serving.endpoint import Endpoint
 from serving.loading import Endpoints
 from serving.metrics import Metrics
 from serving.openapi import document
 from serving.page import index, page, page_headers
-from serving.problems import MEDIA_TYPE, Problem, of_error, problem_of, saying
-from serving.protection import Guard, security_headers
-from serving.queue import Queue, new_request_id, overloaded
-from serving.request import Gone, Scope, client_host, header, preferred, read_body, within
-from serving.shadow import Shadow
+from serving.predicting import Predicting, body_of
+from serving.problems import Problem, of_error, saying
+from serving.protection import Guard, right_missing, security_headers
+from serving.queue import overloaded
+from serving.refusing import HEADERS, Refusing, as_json, spoken
+from serving.request import Gone, Scope, client_host, read_body
 from serving.standby import person_decides, unavailable
 from serving.told import listed, model_of, schema_of, serving_now, state_of
 
-logger = logging.getLogger("bentoml.leitstand")
 Handler = Callable[[Request], Awaitable[Response]]
-HEADERS = {name.decode(): value.decode() for name, value in security_headers(tls=False)}
 PATHS = (
     "POST /{project}/predict",
     "POST /{project}/explain",
@@ -51,7 +46,6 @@ PATHS = (
     "GET /livez",
     "GET /metrics",
 )
-LARGE_BODY = 100_000  # bytes; longer ones are checked in a thread, for the event loop has others to see to
 PREDICT = "/predict"
 EXPLAINERS = 1  # explanations compute long: one at a time leaves the other core to the answers
 MOST_EXPLAINING = 8
@@ -85,15 +79,11 @@ class Leitstand:
         *,
         tls: bool = False,
     ) -> None:
-        self.champions, self.log, self.guard, self.language = champions, log, guard, language
-        self.metrics = Metrics()
-        self.queue = Queue(commit)
-        self.shadow = Shadow(commit, self.queue, self.metrics)
-        self._secure = security_headers(tls=tls)
+        self.champions, self.log, self.guard = champions, log, guard
+        self.metrics, self.refusing = Metrics(), Refusing(language)
+        self.predicting = Predicting(commit, guard, self.metrics, self.refusing, tls=tls)
         self._page_headers = {name.decode(): value.decode() for name, value in security_headers(tls=tls, page=True)}
-        self._headers = [*self._secure, (b"content-type", b"application/json")]
         self._explainers = CapacityLimiter(EXPLAINERS)
-        self._overloads: dict[Language, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._others = self._starlette()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -101,77 +91,9 @@ class Leitstand:
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(PREDICT):
             endpoint = self.champions.endpoints.get(scope["path"][1 : -len(PREDICT)])
             if isinstance(endpoint, Endpoint):
-                await self._predict(endpoint, scope, receive, send)
+                await self.predicting.answer(endpoint, scope, receive, send)
                 return
         await self._others(scope, receive, send)
-
-    async def _predict(self, endpoint: Endpoint, scope: Scope, receive: Any, send: Any) -> None:
-        """Answer ``POST /{project}/predict``; what leaves is in the log."""
-        started = perf_counter()
-        limits, project, request_id = endpoint.project.spec.serving, endpoint.project.name, new_request_id()
-        try:
-            client = self.guard.admit(scope["headers"], client_host(scope), project, "predict")
-            if endpoint.refusal is not None:
-                raise person_decides(endpoint.refusal)
-            if self.queue.is_full:
-                await self._too_many(project, started, scope, send)
-                return
-            body = await self._body(endpoint, scope, receive)
-            asked = endpoint.read(body) if len(body) < LARGE_BODY else await asyncio.to_thread(endpoint.read, body)
-            self.guard.charge(client, project, len(asked.rows))
-            async with asyncio.timeout(limits.timeout_seconds):
-                answer, role = await self._answer(endpoint, asked, client, started, request_id)
-        except Gone:
-            return
-        except Exception as error:
-            response = self._refusal(error, scope, limits.timeout_seconds)
-            self.metrics.answered(project, "predict", response.status_code, started)
-            await response(scope, receive, send)
-            return
-        self.metrics.answered(project, "predict", 200, started)
-        self.metrics.predicted(project, len(answer.rows), answer.flagged, role)
-        headers = [*self._headers, (b"content-length", b"%d" % len(answer.body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-        trial = endpoint.rollout
-        if trial is not None and trial.mode == "shadow":
-            self.shadow.offer(trial.endpoint, asked, answer, client, request_id)
-
-    async def _answer(
-        self, endpoint: Endpoint, asked: Asked, client: str, started: float, request_id: str
-    ) -> tuple[Answered, Role]:
-        """Return the answer and whose it is: the canary's if the request is in its share and it can answer, otherwise the champion's."""
-        trial = endpoint.rollout
-        if trial is not None and trial.takes(request_id):
-            try:
-                return await self.queue.answer(trial.endpoint, asked, client, started, "canary", request_id), "canary"
-            except StateError:
-                raise
-            except Exception as error:  # a challenger's fault is not the client's
-                logger.warning(
-                    "%s version %s as canary: %s", endpoint.project.name, trial.endpoint.version, without_values(error)
-                )
-                self.metrics.canary_failed(endpoint.project.name)
-        return await self.queue.answer(endpoint, asked, client, started, endpoint.role, request_id), endpoint.role
-
-    async def _too_many(self, project: str, started: float, scope: Scope, send: Any) -> None:
-        """Refuse a request for which there is no room, at the least cost: most of them come when there is no time to lose."""
-        language = self._language(scope)
-        if language not in self._overloads:
-            problem = overloaded()
-            made = self._problem(problem, scope)
-            start = {"type": "http.response.start", "status": made.status_code, "headers": made.raw_headers}
-            self._overloads[language] = start, {"type": "http.response.body", "body": made.body}
-        self.metrics.answered(project, "predict", 503, started)
-        for message in self._overloads[language]:
-            await send(message)
-
-    async def _body(self, endpoint: Endpoint, scope: Scope, receive: Any) -> bytes:
-        """Return the body as JSON; projects with files take forms too."""
-        limits = endpoint.project.spec.serving
-        if endpoint.takes_files and is_form(scope):
-            return await within(limits, form_as_json(scope, receive, endpoint.project.input_contract, limits))
-        return await read_body(scope, receive, limits)
 
     async def feedback(self, request: Request) -> Response:
         """Answer ``POST /{project}/feedback``."""
@@ -180,17 +102,17 @@ class Leitstand:
         labels = endpoint.read_labels(await read_body(request.scope, request.receive, limits))
         async with asyncio.timeout(limits.timeout_seconds):
             result = await asyncio.to_thread(self.log.label, endpoint.project.name, labels, f"http:{client}")
-        return _json(FeedbackResponse(matched=result.matched, unknown=list(result.unknown)).model_dump())
+        return as_json(FeedbackResponse(matched=result.matched, unknown=list(result.unknown)).model_dump())
 
     async def explain(self, request: Request) -> Response:
         """Answer ``POST /{project}/explain``; nothing is logged, for nothing is predicted that was not asked before."""
         endpoint, client = self._admitted(request, "predict")
-        limits, language = endpoint.project.spec.serving, self._language(request.scope)
+        limits, language = endpoint.project.spec.serving, self.refusing.language(request.scope)
         if endpoint.refusal is not None:
             raise person_decides(endpoint.refusal)
         if self._explainers.statistics().tasks_waiting >= MOST_EXPLAINING:
             raise overloaded()
-        asked = endpoint.explaining.read(await self._body(endpoint, request.scope, request.receive))
+        asked = endpoint.explaining.read(await body_of(endpoint, request.scope, request.receive))
         self.guard.charge(client, endpoint.project.name, len(asked.rows))
         seconds = limits.timeout_seconds
         async with asyncio.timeout(seconds):
@@ -198,60 +120,61 @@ class Leitstand:
                 endpoint.explaining.explain, asked, endpoint.served, language, seconds,
                 limiter=self._explainers, abandon_on_cancel=True,
             )  # fmt: skip
-        return _json(told.model_dump(), headers=_spoken(language))
+        return as_json(told.model_dump(), headers=spoken(language))
 
     async def openapi(self, request: Request) -> Response:
         """Answer ``GET /{project}/openapi.json``."""
         endpoint, _ = self._admitted(request, "read")
-        language = self._language(request.scope)
+        language = self.refusing.language(request.scope)
         usual = await asyncio.to_thread(endpoint.usual)
         told = document(endpoint.project, endpoint.version, language, protected=self.guard.requires_key, usual=usual)
-        return _json(told, headers=_spoken(language))
+        return as_json(told, headers=spoken(language))
 
     async def page(self, request: Request) -> Response:
-        """Answer ``GET /{project}/``: a page to try the model by hand. Where keys are needed, what it asks the service needs one."""
-        self.guard.admit_page(request.scope["headers"], client_host(request.scope))
+        """Answer ``GET /{project}/``: a page to try the model by hand; it shows the contract, so it needs a key where there are keys."""
+        may_see = self.guard.admit_page(request.scope["headers"], client_host(request.scope))
+        if not may_see(request.path_params["project"]):
+            raise right_missing("read", request.path_params["project"])
         endpoint = self._endpoint(request)
-        language = _asked_language(request) or self._language(request.scope)
+        language = _asked_language(request) or self.refusing.language(request.scope)
         usual = {} if self.guard.requires_key else await asyncio.to_thread(endpoint.usual)
         card, protected = endpoint.released.card, self.guard.requires_key
         made = page(endpoint.project, endpoint.served, card, language, protected=protected, usual=usual)
         return Response(made, headers=self._page_headers | page_headers(language))
 
     async def index(self, request: Request) -> Response:
-        """Answer ``GET /``: the projects that are served."""
-        self.guard.admit_page(request.scope["headers"], client_host(request.scope))
-        language = _asked_language(request) or self._language(request.scope)
-        return Response(
-            index(listed(self.champions.endpoints, language), language), headers=self._page_headers | page_headers(language)
-        )
+        """Answer ``GET /``: the projects that are served, as far as the sender may know of them."""
+        may_see = self.guard.admit_page(request.scope["headers"], client_host(request.scope))
+        language = _asked_language(request) or self.refusing.language(request.scope)
+        shown = {name: found for name, found in self.champions.endpoints.items() if may_see(name)}
+        return Response(index(listed(shown, language), language), headers=self._page_headers | page_headers(language))
 
     async def schema(self, request: Request) -> Response:
         """Answer ``GET /{project}/schema``: what to send, what comes back, and an example, in the client's language."""
         endpoint, _ = self._admitted(request, "read")
-        language = self._language(request.scope)
-        return _json(schema_of(endpoint.project, language), headers=_spoken(language))
+        language = self.refusing.language(request.scope)
+        return as_json(schema_of(endpoint.project, language), headers=spoken(language))
 
     async def model(self, request: Request) -> Response:
         """Answer ``GET /{project}/model``: which model answers, its figures on the hold-out, and its card."""
         endpoint, _ = self._admitted(request, "read")
-        return _json(model_of(endpoint))
+        return as_json(model_of(endpoint))
 
     async def alive(self, request: Request) -> Response:
         """Answer ``GET /livez``: the process runs."""
-        return _json({"status": "alive"})
+        return as_json({"status": "alive"})
 
     async def project_ready(self, request: Request) -> Response:
         """Answer ``GET /{project}/readyz``: this project's model answers, or what stands in for it."""
         endpoint = self._endpoint(request)
         if endpoint.refusal is not None:
             raise person_decides(endpoint.refusal)
-        return _json({"status": "fallback" if endpoint.fallback else "ready", "version": endpoint.version})
+        return as_json({"status": "fallback" if endpoint.fallback else "ready", "version": endpoint.version})
 
     async def ready(self, request: Request) -> Response:
         """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason."""
-        language = self._language(request.scope)
-        return _json(state_of(self.champions.endpoints, language), headers=_spoken(language))
+        language = self.refusing.language(request.scope)
+        return as_json(state_of(self.champions.endpoints, language), headers=spoken(language))
 
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
@@ -312,21 +235,12 @@ class Leitstand:
             except Gone:
                 return Response(status_code=400)  # nobody is left to read it
             except Exception as error:
-                response = self._refusal(error, request.scope, seconds)
+                response = self.refusing.error(error, request.scope, seconds)
             project = found.project.name if isinstance(found, Endpoint) else ""
             self.metrics.answered(project, path, response.status_code, started)
             return response
 
         return guarded
-
-    def _refusal(self, error: Exception, scope: Scope, seconds: float) -> Response:
-        """Return the answer that an error becomes; what we did not expect is logged under a number that the client gets."""
-        if isinstance(error, StateError):
-            logger.error("%s", error)
-        problem = problem_of(error, seconds)
-        if problem.instance is not None:
-            logger.error("%s %s", problem.instance, without_values(error))
-        return self._problem(problem, scope)
 
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
@@ -336,29 +250,13 @@ class Leitstand:
         if isinstance(error, HTTPException) and error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             said = saying("serving.method_wrong", path=path, method=request.method[:20], allowed=allowed)
-            return self._problem(Problem(405, "method_wrong", said, headers={"Allow": allowed}), request.scope)
+            return self.refusing.problem(Problem(405, "method_wrong", said, headers={"Allow": allowed}), request.scope)
         known = ", ".join(PATHS)
-        return self._problem(Problem(404, "path_unknown", saying("serving.path_unknown", path=path, known=known)), request.scope)
-
-    def _problem(self, problem: Problem, scope: Scope) -> Response:
-        language = self._language(scope)
-        content = problem.document(language).model_dump(mode="json", exclude_none=True)
-        return _json(content, problem.status, _spoken(language) | problem.headers, MEDIA_TYPE)
-
-    def _language(self, scope: Scope) -> Language:
-        return preferred(header(scope, b"accept-language").decode("latin-1"), self.language)
+        return self.refusing.problem(
+            Problem(404, "path_unknown", saying("serving.path_unknown", path=path, known=known)), request.scope
+        )
 
 
 def _asked_language(request: Request) -> Language | None:
     asked = request.query_params.get("language")
     return next((language for language in LANGUAGES if language == asked), None)
-
-
-def _json(
-    content: Any, status: int = 200, headers: dict[str, str] | None = None, media_type: str = "application/json"
-) -> Response:
-    return Response(orjson.dumps(content), status, headers or HEADERS, media_type)
-
-
-def _spoken(language: Language) -> dict[str, str]:
-    return HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}

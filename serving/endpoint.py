@@ -25,7 +25,7 @@ from serving.explaining import Explaining
 from serving.problems import Problem, of_error, of_validation, saying
 from serving.released import ReleasedModel
 from serving.ruled import RuledRelease
-from serving.schema import feedback_model, predict_model, to_frame
+from serving.schema import data_model, feedback_model, predict_model, to_frame
 
 if TYPE_CHECKING:
     from serving.rollout import Rollout
@@ -133,6 +133,18 @@ class Endpoint:
                 raise Problem(409, "request_invalid", saying("serving.id_twice", id=label.id))
         return labels
 
+    def read_new_rows(self, body: bytes) -> tuple[str | None, list[dict[str, Any]]]:
+        """Return the id that a request with new rows gives itself, and the rows.
+
+        Raises
+        ------
+        Problem
+            If their form is another.
+        """
+        columns = {column.name: column for column in self.project.contract.columns}
+        request = self._validated(self._new_rows, body, "rows", columns)
+        return request.id, request.rows
+
     def answer(self, asked: Sequence[Asked]) -> list[Answered | Problem]:
         """Return the answers to several requests, computed together where none brings a history of its own."""
         if self._array is None and len(asked) > 1 and any(one.history for one in asked):
@@ -144,6 +156,10 @@ class Endpoint:
                 return [answered for one in asked for answered in self.answer([one])]
             return [of_error(422, "input_refused", error)]
         return self._split(asked, predictions, advice)
+
+    @cached_property
+    def _new_rows(self) -> type[BaseModel]:
+        return data_model(self.project)
 
     @cached_property
     def explaining(self) -> Explaining:

@@ -1,5 +1,6 @@
 """All API keys in memory, in the form in which a request is checked against them in microseconds."""
 
+import base64
 import hashlib
 import hmac
 import math
@@ -13,6 +14,7 @@ from infra.api_keys import EVERY_PROJECT, ID_LENGTH, RIGHTS, ApiKey, Right
 from serving.problems import Problem, saying
 from serving.rates import requests_per_minute, rows_per_minute
 
+KEY_START = b"lk_"
 KEY_LENGTH = 55  # "lk_", 8 letters of the id, "_", 32 bytes in 43 letters
 
 
@@ -116,14 +118,26 @@ def _entry(key: ApiKey) -> Entry:
 
 
 def _shown(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the first key in the headers: a bearer token (RFC 6750, section 2.1), or ``X-API-Key``."""
+    """Return the first key in the headers: a bearer token (RFC 6750, section 2.1), or ``X-API-Key``; otherwise what a browser was told."""
+    told = None
     for name, value in headers:
         if name == b"authorization":
             if value[:7].lower() == b"bearer ":
                 return value[7:].strip()
+            if value[:6].lower() == b"basic ":
+                told = _password(value[6:].strip())
         elif name == b"x-api-key":
             return value.strip()
-    return None
+    return told
+
+
+def _password(credentials: bytes) -> bytes | None:
+    """Return the key that is the password of Basic credentials (RFC 7617); None if they are not meant for us."""
+    try:
+        password = base64.b64decode(credentials, validate=True).partition(b":")[2].strip()
+    except ValueError:
+        return None
+    return password if password.startswith(KEY_START) else None
 
 
 def _ended(key: ApiKey, now: float) -> Problem:

@@ -9,11 +9,12 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from leitstand.contract import Scalar
 from leitstand.project import Project
 from leitstand.texts import Language, messages, text
-from serving.answers import FeedbackResponse, PredictResponse
+from serving.answers import DataResponse, FeedbackResponse, PredictResponse
 from serving.examples import example_row, refused
 from serving.explaining import ExplainResponse, explain_model
 from serving.problems import MEDIA_TYPE, ProblemDocument
-from serving.schema import example, feedback_model
+from serving.receiving import takes_rows
+from serving.schema import data_model, example, feedback_model
 
 COMPONENTS = "#/components/schemas/"
 EVERYWHERE = (401, 403, 404, 405, 429, 500, 503)
@@ -71,14 +72,19 @@ def _paths(project: Project, language: Language, usual: Mapping[str, Scalar] | N
         "explain": ("ExplainRequest", asked and asked | {"examples": 1}, "ExplainResponse", _explanation_example(project)),
         "feedback": ("FeedbackRequest", label, "FeedbackResponse", {"matched": 1, "unknown": []}),
     }
+    if takes_rows(project):
+        posts["data"] = ("DataRequest", {"rows": [row]}, "DataResponse", {"received": 1, "duplicate": False})
     gets = {"schema": _object("project", "task", "predict"), "model": _object("name", "version", "card")}
     gets["readyz"] = _object("status", "version")
     most = project.spec.serving.max_rows
     paths: JsonObject = {}
     for name, (request, sent, response, answer) in posts.items():
         content = {"application/json": _media(_reference(request), sent)}
-        if name != "feedback":
+        if name in ("predict", "explain"):
             content |= _form(project)
+        responses = _responses(_media(_reference(response), answer), (*EVERYWHERE, *WITH_BODY), language)
+        if name == "data":
+            responses["202"] = responses.pop("200")
         paths[f"/{project.name}/{name}"] = {
             "post": {
                 "operationId": name,
@@ -86,7 +92,7 @@ def _paths(project: Project, language: Language, usual: Mapping[str, Scalar] | N
                 "description": _say(f"{name}_more", language),
                 "parameters": [{"$ref": "#/components/parameters/language"}],
                 "requestBody": {"required": True, "content": content},
-                "responses": _responses(_media(_reference(response), answer), (*EVERYWHERE, *WITH_BODY), language),
+                "responses": responses,
             }
         }
     for name, schema in gets.items():
@@ -170,6 +176,8 @@ def _schemas(project: Project, language: Language) -> JsonObject:
         (FeedbackResponse, "serialization"),
         (ProblemDocument, "validation"),
     ]
+    if takes_rows(project):
+        models += [(data_model(project, language), "validation"), (DataResponse, "serialization")]
     schemas: JsonObject = models_json_schema(models, ref_template=COMPONENTS + "{model}")[1]["$defs"]
     if _form(project):
         schemas["RowForm"] = _row_form(schemas["Row"], project)

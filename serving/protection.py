@@ -37,6 +37,9 @@ SECURITY_HEADERS = (
 )
 """For every answer (OWASP REST Security Cheat Sheet, "Security Headers")."""
 DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+ASK_IN_BROWSER = {"WWW-Authenticate": 'Basic realm="leitstand", charset="UTF-8"'}
+"""Makes a browser ask for a key (RFC 7617). It then sends it by itself, also with what other sites make it ask; those can neither send JSON without
+being asked first whether they may, nor read an answer."""
 TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 logger = logging.getLogger("bentoml.leitstand")
@@ -137,16 +140,26 @@ class Guard:
         """Follow no more."""
         self._stopped.set()
 
-    def admit_page(self, headers: Iterable[tuple[bytes, bytes]], client_host: str) -> None:
-        """Let a request have a page that tells nothing secret; as long as there are no keys, on this machine only.
+    def admit_page(self, headers: Iterable[tuple[bytes, bytes]], client_host: str) -> Callable[[str], bool]:
+        """Let a request have a page; return which projects its sender may see there.
+
+        As long as there are no keys, that is everybody on this machine. With keys a browser asks for one, as the password of any user.
 
         Raises
         ------
         Problem
-            401 ``key_missing``, 421 ``host_wrong``, 429 ``too_many``.
+            401 ``key_missing`` or ``key_wrong``, 421 ``host_wrong``, 429 ``too_many``.
         """
-        if not self._ring.required:
+        ring = self._ring
+        if not ring.required:
             self._be_local(headers, client_host, "*")
+            return lambda project: True
+        try:
+            entry = ring.find(headers, self._clock())
+        except Problem as problem:
+            problem.headers |= ASK_IN_BROWSER
+            self._refuse(problem, client_host, "*")
+        return lambda project: entry.may(project, "read") or entry.may(project, "predict")
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], client_host: str, project: str, right: Right) -> str:
         """Return the client's name for the log, or refuse the request.
@@ -172,8 +185,7 @@ class Guard:
         except Problem as problem:
             self._refuse(problem, client_host, project)
         if not entry.may(project, right):
-            said = saying("keys.right_missing", right=right, project=ascii(clipped(project)))
-            raise Problem(403, "right_missing", said, headers=challenge("insufficient_scope"))
+            raise right_missing(right, project)
         self._count(entry.key.client, project, entry.minute)
         self._used.add(entry.key.id)
         return entry.key.client
@@ -227,6 +239,12 @@ class Guard:
             if name == b"host" and not names_loopback(value):
                 said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1])
                 raise Problem(421, "host_wrong", said)
+
+
+def right_missing(right: Right, project: str) -> Problem:
+    """Return the refusal of a key that is valid, but not for this."""
+    said = saying("keys.right_missing", right=right, project=ascii(clipped(project)))
+    return Problem(403, "right_missing", said, headers=challenge("insufficient_scope"))
 
 
 def _too_many(item: RateLimitItem, wait: int, key: str, **values: object) -> Problem:

@@ -75,6 +75,20 @@ def feedback_model(project: Project, language: Language = "en") -> type[BaseMode
     return create_model("FeedbackRequest", __config__=CLOSED, labels=(labels, ...))
 
 
+def data_model(project: Project, language: Language = "en") -> type[BaseModel]:
+    """Return the model of ``{"rows": [...], "id": ...}`` for new rows of the whole contract, the target too.
+
+    Only the form counts: names and types. Which values may be is checked when the rows are taken in, so that bad ones reach the quarantine.
+    """
+    any_value = {"minimum": None, "maximum": None, "allowed": (), "pattern": None, "max_length": None, "required": False}
+    fields = {column.name: _cell(column.model_copy(update=any_value), language) for column in project.contract.columns}
+    row: Any = with_config(CLOSED)(TypedDict("NewRow", fields))  # type: ignore[operator]
+    rows = Annotated[list[row], Field(min_length=1, max_length=project.spec.serving.max_rows)]
+    rule = Field(strict=True, min_length=1, max_length=61, json_schema_extra={"not": NO_NUL})
+    known = Annotated[str, rule, AfterValidator(_without_nul)]
+    return create_model("DataRequest", __config__=CLOSED, rows=(rows, ...), id=(known | None, None))
+
+
 def to_frame(rows: Sequence[Row], contract: Contract) -> pd.DataFrame:
     """Return validated rows as a data frame with every column of the contract; what is missing is None."""
     return pd.DataFrame({name: [row.get(name) for row in rows] for name in contract.names})

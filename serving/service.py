@@ -86,7 +86,7 @@ class LeitstandService:
         """Write what still waits for the log."""
         self.champions.stop()
         self.guard.stop()
-        self.app.shadow.close()
+        self.app.predicting.close()
         await self.commit.close()
         self.log.close()
 

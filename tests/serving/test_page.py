@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from request_cases import project
@@ -315,20 +316,35 @@ def test_earlier_rows_come_in_as_csv_and_change_the_answer(tab: Page) -> None:
 
 
 @pytest.mark.slow
-def test_a_guarded_service_asks_for_the_key_and_takes_it(tab: Page, place: Settings, tmp_path: Path) -> None:
+def test_a_guarded_service_shows_its_pages_to_holders_of_a_key_only(browser: Browser, place: Settings, tmp_path: Path) -> None:
     settings = copied(place, tmp_path / "home")
     secret = KeyStore(settings.database("keys")).create("shop", ["cells"], ["predict"], who="Ada").text
-    with start_service(["cells"], settings) as guarded:
-        tab.goto(f"{guarded.url}/cells/")
-        tab.get_by_role("button", name="Predict").click()
-        expect(tab.locator("#key-error")).to_contain_text("key")
-        expect(tab.get_by_label("API key")).to_be_focused()
+    with start_service(["cells", "line"], settings) as guarded:
+        for path in ("/", "/cells/", "/line/"):
+            answer = httpx.get(f"{guarded.url}{path}", trust_env=False)
+            assert (answer.status_code, answer.headers["www-authenticate"].split()[0]) == (401, "Basic")
+            assert not any(told in answer.text for told in ("mean radius", "Case cells", "temperature"))
+        held = httpx.Client(base_url=guarded.url, trust_env=False, auth=("me", secret))
+        assert ("cells/" in held.get("/").text, "line/" in held.get("/").text) == (True, False)
+        assert held.get("/line/").status_code == 403
+        held.close()
+        context = browser.new_context(
+            base_url=guarded.url, locale="en-US", http_credentials={"username": "me", "password": secret}
+        )
+        tab = context.new_page()
+        tab.set_default_timeout(15_000)
+        tab.goto("/cells/")
         tab.get_by_label("API key").fill(f" {secret} ü")
         tab.get_by_role("button", name="Predict").click()
         expect(tab.locator("#headline")).to_contain_text(re.compile("benign|malignant"))
+        tab.get_by_label("API key").fill("")
+        with tab.expect_response("**/predict") as again:
+            tab.get_by_role("button", name="Predict").click()
+        assert again.value.status == 200  # what the browser was told it sends along
         tab.locator("summary").click()
         assert secret not in tab.content()
-        assert "28.11" not in tab.content()  # nobody without a key learns what training has seen
+        assert "28.11" not in tab.content()  # what training has seen is not for everybody who may predict
+        context.close()
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import logging
 import sqlite3
@@ -483,16 +484,27 @@ def test_following_survives_a_key_that_cannot_be_understood(
     guard.stop()
 
 
-def test_a_page_is_for_this_machine_until_there_is_a_key(new_guard: Any, store: KeyStore) -> None:
+def test_a_page_is_for_this_machine_until_there_is_a_key_and_for_its_holder_then(new_guard: Any, store: KeyStore) -> None:
     guard = new_guard()
-    guard.admit_page([(b"host", b"localhost:3000")], "127.0.0.1")
+    assert guard.admit_page([(b"host", b"localhost:3000")], "127.0.0.1")("cells")
     with pytest.raises(Problem, match="answers only under localhost"):
         guard.admit_page([(b"host", b"evil.example")], "127.0.0.1")
     with pytest.raises(Problem, match="on its own machine only"):
         guard.admit_page([], "10.0.0.9")
-    store.create("shop", ["cells"], ["read"], who="anna")
+    made = store.create("shop", ["cells"], ["predict"], who="anna")
     guard.refresh()
-    guard.admit_page([(b"host", b"models.example")], "10.0.0.9")
+    for headers in (bearer(made.text), basic("anybody", made.text)):
+        may_see = guard.admit_page([(b"host", b"models.example"), *headers], "10.0.0.9")
+        assert [may_see(name) for name in ("cells", "line")] == [True, False]
+    for wrong in ([], basic("anybody", "wrong"), [(b"authorization", b"Basic ?")], [(b"authorization", b"Basic Og==")]):
+        with pytest.raises(Problem) as refusal:
+            guard.admit_page(wrong, "127.0.0.1")
+        assert refusal.value.status == 401
+        assert refusal.value.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+def basic(user: str, password: str) -> list[tuple[bytes, bytes]]:
+    return [(b"authorization", b"Basic " + base64.b64encode(f"{user}:{password}".encode()))]
 
 
 # ---- headers
