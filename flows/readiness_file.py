@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from flows.yaml_file import write_yaml, yaml_with_comments
 from leitstand.errors import ProjectError
@@ -23,11 +24,11 @@ def write_form(path: Path, form: Questionnaire, language: Language) -> None:
             answers.yaml_set_comment_before_after_key(question.id, before=comment, indent=2)
     content = CommentedMap({"answers": answers, "notes": CommentedMap()})
     content.yaml_set_start_comment(text("readiness.form_head", language))
-    _replace(content, path)
+    replace_file(content, path)
 
 
-def save_answer(path: Path, question: str, level: int) -> None:
-    """Write one answer into the file; everything else in it stays as it is.
+def save_answer(path: Path, question: str, answer: int | float | str) -> None:
+    """Write one answer into the section ``answers`` of a file; everything else in it stays as it is.
 
     The file is replaced as a whole, so that an interruption leaves the old or the new one.
 
@@ -42,11 +43,14 @@ def save_answer(path: Path, question: str, level: int) -> None:
         raise ProjectError("errors.yaml_broken", path=path, detail=" ".join(str(error).split())) from error
     if content.get("answers") is None:
         content["answers"] = CommentedMap()
-    content["answers"][question] = level
-    _replace(content, path)
+    content["answers"][question] = (
+        DoubleQuotedScalarString(answer) if isinstance(answer, str) else answer
+    )  # a bare no is false to some
+    replace_file(content, path)
 
 
-def _replace(content: CommentedMap, path: Path) -> None:
+def replace_file(content: CommentedMap, path: Path) -> None:
+    """Write a YAML file as a whole, so that an interruption leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.new")
     write_yaml(content, written)

@@ -1,7 +1,7 @@
-"""Asking a person on the terminal to choose one of several answers."""
+"""Asking a person on the terminal to choose one of several answers, or to fill one in."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rich.markup import escape
 
@@ -30,9 +30,27 @@ def choose(question: str, options: Mapping[str, str], prompt: str, now: str | No
     for name, meaning in options.items():
         mark = "*" if name == now else " "
         out.print(f" {mark} [cyan]{escape(name)}[/]  {escape(meaning)}", soft_wrap=True, highlight=False)
+    return _typed(lambda typed: typed if typed in options else None, prompt, ", ".join(options), now)
+
+
+def fill_in(question: str, accept: Callable[[str], str | None], prompt: str, expected: str, now: str | None = None) -> str | None:
+    """Ask until something acceptable is typed, and return what ``accept`` made of it; None where the person stops.
+
+    Parameters
+    ----------
+    accept : returns None for what cannot be
+    expected : what can be, in words
+    now : what Enter alone stands for; None where it has to be typed
+    """
+    console().print(f"[bold]{escape(question)}[/]", soft_wrap=True, highlight=False)
+    return _typed(accept, prompt, expected, now)
+
+
+def _typed(accept: Callable[[str], str | None], prompt: str, expected: str, now: str | None) -> str | None:
+    out = console()
     kept = f" ({now})" if now is not None else ""
     while True:
-        out.print(f"{escape(prompt)}{kept}: ", end="", highlight=False)
+        out.print(f"{escape(prompt)}{escape(kept)}: ", end="", highlight=False)
         try:
             line = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -41,7 +59,7 @@ def choose(question: str, options: Mapping[str, str], prompt: str, now: str | No
         typed = line.strip()
         if not line or typed == STOP:
             return None
-        chosen = typed or now
-        if chosen is not None and chosen in options:
-            return chosen
-        out.print(text("readiness.ask_wrong", call.language, found=typed, expected=", ".join(options)), markup=False)
+        accepted = accept(typed or now or "")
+        if accepted is not None:
+            return accepted
+        out.print(text("readiness.ask_wrong", call.language, found=typed, expected=expected), markup=False)
