@@ -5,47 +5,29 @@ state before the step or the one after it, and the next pass goes on from there.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
+from flows.challenging import ask, retrain
 from flows.halting import is_sound_again, pause
 from flows.incidents import follow_up, report_incident, said_by, settle_incident
-from flows.ingest import ingest
-from flows.introduction import promote
-from flows.judged import evidence_of
-from flows.practice_check import Pilot, practice_check
+from flows.ingest import Ingested, ingest
+from flows.notifying import language_of
+from flows.one_pass import Acted, Pass, Step
+from flows.practice_check import Pilot
 from flows.probation import predecessor_better, told
 from flows.stage import stage
-from flows.status_quo import status_quo
-from flows.trial import begin, examine_trial
-from flows.watch import Looked, look, note_pass, require_champion
+from flows.trial import examine_trial
+from flows.watch import look, note_pass, require_champion
 from flows.workspace import Desk
-from infra.approvals import barred, pending
 from infra.history import Standing
 from infra.locks import project_lock
 from leitstand.decision import Decision
-from leitstand.incident import Statement
+from leitstand.errors import LeitstandError
+from leitstand.incident import Kind, Statement
 from leitstand.now import now
 from leitstand.rollout import TrialVerdict
 from monitoring.result import MonitoringResult
-
-Acted = Literal["none", "promoted", "refused", "waiting", "trial", "withdrawn", "rolled_back", "paused", "resumed"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that a pass did.
-
-    Parameters
-    ----------
-    version : that it was done with
-    why : in sentences of the catalogue
-    """
-
-    did: Acted
-    version: int
-    why: tuple[Statement, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +42,7 @@ class Maintained:
     steps : all that was done, in order
     trial : how the trial stood that was running when the pass began
     standing : who answers afterwards
+    taken : what deliveries brought; None where project.yaml names no place that they come to
     """
 
     monitoring: MonitoringResult
@@ -70,30 +53,7 @@ class Maintained:
     steps: tuple[Step, ...]
     trial: TrialVerdict | None
     standing: Standing
-
-
-@dataclass
-class _Pass:
-    """A pass under way."""
-
-    desk: Desk
-    who: str
-    looked: Looked
-    steps: list[Step] = field(default_factory=list)
-    pilot: Pilot | None = None
-
-    @property
-    def standing(self) -> Standing:
-        found = self.desk.registry.standing(self.desk.project.name)
-        assert found is not None, "a project under maintenance has a champion"
-        return found
-
-    @property
-    def acted(self) -> Acted:
-        return self.steps[-1].did if self.steps else "none"
-
-    def did(self, what: Acted, version: int, *why: Statement) -> None:
-        self.steps.append(Step(what, version, why))
+    taken: Ingested | None
 
 
 @stage("maintenance")
@@ -107,22 +67,39 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
     """
     with project_lock(desk.settings, desk.project.name):
         require_champion(desk)  # and set MLflow's alias right where a promotion was killed half-way
-        if desk.project.spec.data.incoming is not None:
-            ingest(desk, dry_run)
-        looked = look(desk, html)
-        one = _Pass(desk, who, looked)
-        trial = examine_trial(desk, one.standing)
-        if not dry_run:
-            for step in (_settle_trial(trial), _probation, _resume, _decided):
-                step(one)
-            note_pass(desk, looked, one.acted)
-            forget(desk)
-            follow_up(desk)
-        standing = one.standing
-        assert standing.champion is not None, "a project under maintenance has a champion"
-        return Maintained(
-            looked.monitoring, looked.decision, one.pilot, standing.champion, one.acted, tuple(one.steps), trial, standing
-        )
+        try:
+            return _carried_out(desk, who, dry_run, html)
+        except LeitstandError as error:
+            if not dry_run:
+                report_incident(desk, "failed_pass", "warning", Statement.of_error(error))
+            raise
+
+
+def _carried_out(desk: Desk, who: str, dry_run: bool, html: bool) -> Maintained:
+    taken = ingest(desk, dry_run) if desk.project.spec.data.incoming is not None else None
+    looked = look(desk, html)
+    one = Pass(desk, who, looked)
+    trial = examine_trial(desk, one.standing)
+    if not dry_run:
+        _report_held_back(desk, taken)
+        for step in (_settle_trial(trial), _probation, _resume, _decided):
+            step(one)
+        has_trained = one.pilot is not None or looked.decision.action != "retrain"
+        note_pass(desk, looked, one.acted if has_trained else "none")
+        forget(desk)
+        settle_incident(desk, "failed_pass", Statement.of("incidents.pass_ran_again"))
+        follow_up(desk)
+    standing = one.standing
+    assert standing.champion is not None, "a project under maintenance has a champion"
+    steps = tuple(one.steps)
+    return Maintained(looked.monitoring, looked.decision, one.pilot, standing.champion, one.acted, steps, trial, standing, taken)
+
+
+def _report_held_back(desk: Desk, taken: Ingested | None) -> None:
+    for one in taken.deliveries if taken is not None else ():
+        if one.state == "held":
+            said = Statement.of("incidents.delivery_held_back", delivery=one.name, reason=one.why(language_of(desk)))
+            report_incident(desk, "held_back_delivery", "warning", said, {"delivery": one.number})
 
 
 def forget(desk: Desk) -> int:
@@ -131,8 +108,8 @@ def forget(desk: Desk) -> int:
     return 0 if days is None else desk.log.prune(desk.project.name, now() - timedelta(days=days))
 
 
-def _settle_trial(trial: TrialVerdict | None) -> Callable[[_Pass], None]:
-    def step(one: _Pass) -> None:
+def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:
+    def step(one: Pass) -> None:
         if trial is None or trial.ending == "wait":
             return
         name, version = one.desk.project.name, trial.seen.version
@@ -142,7 +119,7 @@ def _settle_trial(trial: TrialVerdict | None) -> Callable[[_Pass], None]:
             one.did("withdrawn", version, *trial.why)
             report_incident(one.desk, "refused_challenger", "info", trial.why, evidence, model_version=version)
         elif one.desk.project.spec.maintenance.promote == "approval":
-            _ask(one, version, evidence, *trial.why)
+            ask(one, version, evidence, *trial.why)
         else:
             one.desk.registry.promote(name, version, who=one.who, why=why, evidence=evidence)
             one.did("promoted", version, *trial.why)
@@ -150,7 +127,7 @@ def _settle_trial(trial: TrialVerdict | None) -> Callable[[_Pass], None]:
     return step
 
 
-def _probation(one: _Pass) -> None:
+def _probation(one: Pass) -> None:
     """Take a promotion back whose predecessor certainly answers better today."""
     champion = require_champion(one.desk)
     if one.steps or champion.version != one.looked.monitoring.model_version:
@@ -162,7 +139,7 @@ def _probation(one: _Pass) -> None:
     _roll_back(one, told(champion.version, before, found))
 
 
-def _resume(one: _Pass) -> None:
+def _resume(one: Pass) -> None:
     standing = one.standing
     if not standing.paused or not is_sound_again(one.desk, standing, require_champion(one.desk)):
         return
@@ -172,7 +149,7 @@ def _resume(one: _Pass) -> None:
     settle_incident(one.desk, "pause", why)
 
 
-def _decided(one: _Pass) -> None:
+def _decided(one: Pass) -> None:
     """Carry the decision out, unless something else was done that it did not know of."""
     action, standing = one.looked.decision.action, one.standing
     if any(step.did in ("promoted", "rolled_back", "resumed") for step in one.steps):
@@ -184,61 +161,15 @@ def _decided(one: _Pass) -> None:
         one.did("paused", entry.to_version, *said_by(one.looked.decision))
         report_incident(one.desk, "pause", "critical", said_by(one.looked.decision))
     elif action == "ask":
-        report_incident(one.desk, "question", "warning", said_by(one.looked.decision))
+        kind: Kind = "broken_input" if one.looked.signals.broken_columns else "question"
+        report_incident(one.desk, kind, "warning", said_by(one.looked.decision))
     elif action == "retrain" and standing.challenger is None:
-        _retrain(one)
+        retrain(one)
 
 
-def _roll_back(one: _Pass, *why: Statement) -> None:
+def _roll_back(one: Pass, *why: Statement) -> None:
     reasons = " ".join(said.render("en") for said in why)
     entry = one.desk.registry.rollback(one.desk.project.name, who=one.who, why=reasons)
     one.did("rolled_back", entry.to_version, *why)
     back = Statement.of("incidents.rolled_back", version=entry.to_version, before=entry.from_version)
     report_incident(one.desk, "rollback", "critical", (back, *why))
-
-
-def _retrain(one: _Pass) -> None:
-    """Train a challenger, and promote, refuse, try or show it to a person, as the gates and project.yaml say."""
-    desk, policy = one.desk, one.desk.project.spec.maintenance
-    desk.tracker.close_abandoned(desk.project.name)
-    pilot = one.pilot = practice_check(desk, status_quo(desk), one.looked.since)
-    version, judgement = pilot.version.version, pilot.judgement
-    why = one.looked.decision.render("en")
-    if pilot.unchanged:
-        one.did("refused", version, Statement.of("maintenance.same_model", version=version))
-    elif version in barred(desk.registry.history(desk.project.name)):
-        _refuse(one, version, Statement.of("maintenance.taken_back_before", version=version))
-    elif judgement.only_distrusted:
-        piece = judgement.distrusted[0]
-        _ask(
-            one,
-            version,
-            evidence_of(pilot),
-            Statement.of("maintenance.distrusted", start=piece.start, end=piece.end, rows=piece.rows),
-        )
-    elif not judgement.passed:
-        failed = ", ".join(gate.name for gate in judgement.gates if not gate.passed)
-        _refuse(one, version, Statement.of("maintenance.gates_failed", version=version, gates=failed))
-    elif policy.rollout != "direct":
-        begin(desk, pilot, one.who, why)
-        one.did("trial", version, Statement.of(f"maintenance.begun_{policy.rollout}", version=version, rows=policy.rollout_rows))
-    elif policy.promote == "approval":
-        _ask(one, version, evidence_of(pilot), Statement.of("maintenance.approval_needed", version=version))
-    else:
-        promote(desk, pilot, one.who, f"passed every gate; {why}")
-        one.did("promoted", version, *said_by(one.looked.decision))
-
-
-def _refuse(one: _Pass, version: int, why: Statement) -> None:
-    one.did("refused", version, why)
-    report_incident(one.desk, "refused_challenger", "info", why, model_version=version)
-
-
-def _ask(one: _Pass, version: int, evidence: dict[str, object], *why: Statement) -> None:
-    """Let a challenger wait for a person's word; one that waits already is not asked for again."""
-    name = one.desk.project.name
-    if not any(waiting.version == version for waiting in pending(one.desk.settings, name)):
-        reasons = " ".join(said.render("en") for said in why)
-        one.desk.registry.ask(name, version, who=one.who, why=reasons, evidence=evidence)
-        report_incident(one.desk, "question", "warning", why, model_version=version)
-    one.did("waiting", version, *why)

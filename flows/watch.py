@@ -68,7 +68,7 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     desk.report("M5", "monitor")
     champion = require_champion(desk)
     reign = back_in_charge_since(champion, desk.registry.history(desk.project.name))
-    rows = rows_of_window(desk, champion, (), _passes(desk), reign)
+    rows = rows_of_window(desk, champion, (), passes_of(desk), reign)
     return _compare(desk, champion, known_of(desk, champion), rows, html)
 
 
@@ -85,7 +85,7 @@ def look(desk: Desk, html: bool = False) -> Looked:
     """
     desk.report("M5", "monitor")
     champion = require_champion(desk)
-    history, passes = desk.registry.history(desk.project.name), _passes(desk)
+    history, passes = desk.registry.history(desk.project.name), passes_of(desk)
     looks = looks_at(champion, passes, history)
     rows = rows_of_window(desk, champion, looks, passes, back_in_charge_since(champion, history))
     known = known_of(desk, champion)
@@ -206,7 +206,8 @@ def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basi
     )
 
 
-def _passes(desk: Desk) -> list[Pass]:
+def passes_of(desk: Desk) -> list[Pass]:
+    """Return the latest passes of the maintenance loop, newest first."""
     passes = Passes(desk.settings.database("history"))
     try:
         return passes.latest(desk.project.name)

@@ -199,11 +199,6 @@ class Registry(Models):
             self._history.verify(project)
             return self._history.append(project, kind, self.version(project, number).version, who=who, why=why, evidence=evidence)
 
-    def _note(self, project: str, kind: Kind, number: int, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
-        with self._locked(project):
-            self._history.verify(project)
-            return self._history.append(project, kind, self.version(project, number).version, who=who, why=why, evidence=evidence)
-
     def _halt(self, project: str, kind: Kind, who: str, why: str, evidence: Mapping[str, Any] | None) -> Promotion:
         with self._locked(project):
             now = self._require_standing(project)

@@ -1,0 +1,326 @@
+"""The maintenance loop with the real parts: approval, trials, pauses, promotions taken back, poisoned labels, and passes that are killed."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import text
+from workshop import Workshop, parts
+
+from flows.workspace import Desk, open_project
+from infra.audit import administrative_acts, verify_acts
+from infra.history import Standing
+from infra.prediction_log import LoggedPrediction, new_id
+from infra.registry import CHAMPION
+from infra.settings import Settings, load_settings
+from leitstand.prediction import Predictions
+from serving.client import as_json
+
+pytestmark = pytest.mark.slow
+AT_ONCE = {"confirm_windows": 1, "of_windows": 1}
+TURNED = {"good": "bad", "bad": "good"}
+
+
+def settings_of(workshop: Workshop) -> Settings:
+    return load_settings(home=workshop.home, workspace=workshop.work, database_url=None, mlflow_url=None, artifacts_url=None)
+
+
+def desk_of(workshop: Workshop) -> Desk:
+    settings = settings_of(workshop)
+    return Desk(open_project("parts", settings), settings)
+
+
+def standing(workshop: Workshop) -> Standing:
+    desk = desk_of(workshop)
+    found = desk.registry.standing("parts")
+    desk.registry.close()
+    assert found is not None
+    return found
+
+
+def logged(rows: pd.DataFrame, told: Predictions, **details: Any) -> list[LoggedPrediction]:
+    assert told.probabilities is not None
+    paired = details.pop("paired", [None] * len(rows))
+    made = []
+    for place, inputs in enumerate(rows.to_dict("records")):
+        chances = {str(name): float(chance) for name, chance in zip(told.classes, told.probabilities[place], strict=True)}
+        score = None if told.score is None else float(told.score[place])
+        values = {name: as_json(value) for name, value in inputs.items()}
+        made.append(
+            LoggedPrediction(
+                values,
+                as_json(told.value[place]),
+                score,
+                chances,
+                latency_ms=3.0,
+                paired_id=paired[place],
+                id=new_id(),
+                **details,
+            )
+        )
+    return made
+
+
+def used(workshop: Workshop, frame: pd.DataFrame, truth: pd.Series | None = None, challenger: int | None = None) -> None:
+    """Let the champion answer a table as the service does, beside it a challenger in the shadow, and feed the truth back."""
+    desk = desk_of(workshop)
+    champion = desk.registry.champion("parts")
+    assert champion is not None
+    inputs = frame.drop(columns="quality")
+    given = logged(inputs, desk.registry.fetch(champion).predict(desk.project, inputs))
+    desk.log.write("parts", champion.version, given)
+    if challenger is not None:
+        told = desk.registry.fetch(desk.registry.version("parts", challenger)).predict(desk.project, inputs)
+        silent = logged(inputs, told, role="shadow", paired=[one.id for one in given])
+        desk.log.write("parts", challenger, silent)
+    if truth is not None:
+        desk.log.label("parts", {one.id: value for one, value in zip(given, truth, strict=True)}, "test")
+    desk.log.close()
+    desk.registry.close()
+
+
+def maintained(workshop: Workshop) -> dict[str, Any]:
+    document: dict[str, Any] = workshop.done("maintain", "parts", "--json").document
+    return document
+
+
+def kinds(workshop: Workshop) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = workshop.state("parts")["history"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def turned_parts(trained_parts: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Version 1 in charge of a world that has turned: labels say so, and newer rows to learn from are there."""
+    workshop = trained_parts.copy(tmp_path_factory.mktemp("turned") / "copy")
+    fresh = parts(700, seed=2)
+    fresh["quality"] = fresh["quality"].map(TURNED)
+    workshop.edit("parts", monitoring=AT_ONCE)
+    used(workshop, fresh.head(150), fresh["quality"].head(150))
+    workshop.table("parts.csv", pd.concat([parts(), fresh], ignore_index=True))
+    return workshop
+
+
+@pytest.fixture
+def turned(turned_parts: Workshop, tmp_path: Path) -> Workshop:
+    return turned_parts.copy(tmp_path / "copy")
+
+
+def test_a_challenger_waits_for_a_person_and_is_promoted_by_one(turned: Workshop) -> None:
+    turned.edit("parts", maintenance={"promote": "approval"})
+    told = maintained(turned)
+    assert (told["acted"], told["champion"], told["challenger"]) == ("waiting", 1, 2), told["gates"]
+    (waiting,) = turned.done("approvals", "--json").document
+    assert (waiting["project"], waiting["version"], waiting["champion"]) == ("parts", 2, 1)
+    assert waiting["evidence"]["gain_over_champion"]["low"] > 0
+    assert {one["name"] for one in waiting["evidence"]["gate_results"]} >= {"champion", "trust", "stability", "baseline"}
+    assert maintained(turned)["acted"] == "waiting"
+    assert len(turned.done("approvals", "--json").document) == 1, "asked once"
+    assert "Version 7 of parts does not wait for approval; version 2 does" in turned("approve", "parts", "7", "--why", "x").told
+    refused = turned.copy(turned.folder.parent / "refused")
+    assert "in charge of parts" in turned.done("approve", "parts", "--why", "checked", "--who", "Ada").told
+    assert kinds(turned) == [("promote", 1), ("ask", 2), ("promote", 2)]
+    assert "No challenger of parts waits" in turned("approve", "parts", "2", "--why", "again").told
+    _rejected(refused)
+
+
+def _rejected(workshop: Workshop) -> None:
+    workshop.done("reject", "parts", "--why", "labels of May are wrong", "--who", "Ada")
+    assert kinds(workshop) == [("promote", 1), ("ask", 2), ("reject", 2)]
+    assert workshop.done("approvals", "--json").document == []
+    workshop.edit("parts", maintenance={"promote": "automatic"})
+    told = maintained(workshop)
+    assert (told["acted"], told["champion"]) == ("refused", 1), "what a person refused is never promoted by itself"
+    acts = [(act.kind, act.who) for act in administrative_acts(settings_of(workshop))]
+    assert ("reject", "Ada") in acts
+    assert verify_acts(settings_of(workshop)).entries >= 3
+
+
+def test_a_question_about_another_champion_is_no_question_any_more(turned: Workshop) -> None:
+    turned.edit("parts", maintenance={"promote": "approval"})
+    assert maintained(turned)["acted"] == "waiting"
+    turned.done("promote", "parts", "1", "--why", "confirmed")
+    made = turned("approve", "parts", "--why", "late")
+    assert made.code == 1
+    assert "judged against an earlier champion has to be judged anew" in made.told
+
+
+@pytest.mark.parametrize(("good", "ending"), [(True, "promoted"), (False, "withdrawn")])
+def test_a_trial_in_the_shadow_ends_with_promotion_or_withdrawal(turned: Workshop, good: bool, ending: str) -> None:
+    turned.edit("parts", maintenance={"rollout": "shadow", "rollout_rows": 60})
+    told = maintained(turned)
+    assert (told["acted"], told["champion"], told["standing"]["challenger"]) == ("trial", 1, 2)
+    assert maintained(turned)["trial"]["ending"] == "wait"
+    asked = parts(80, seed=9)
+    used(turned, asked, asked["quality"].map(TURNED) if good else asked["quality"], challenger=2)
+    told = maintained(turned)
+    assert (told["acted"], told["champion"]) == (ending, 2 if good else 1), told["trial"]
+    assert told["standing"]["challenger"] is None
+    assert (told["trial"]["seen"]["gain"]["value"] > 0) == good
+
+
+def test_a_promotion_whose_predecessor_answers_better_is_taken_back(turned: Workshop) -> None:
+    assert maintained(turned)["acted"] == "promoted"
+    asked = parts(120, seed=11)  # the world has turned back
+    used(turned, asked, asked["quality"])
+    told = maintained(turned)
+    assert (told["acted"], told["champion"]) == ("rolled_back", 1), told
+    assert kinds(turned) == [("promote", 1), ("promote", 2), ("rollback", 1)]
+    assert standing(turned).champion == 1
+    opened = turned.done("incidents", "--json").document
+    assert "rollback" in str(opened)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_challenger_from_a_period_of_shuffled_labels_is_never_promoted(own_parts: Workshop, seed: int) -> None:
+    fresh = parts(400, seed=20 + seed)
+    fresh["quality"] = np.random.default_rng(seed).permutation(fresh["quality"])
+    own_parts.edit("parts", monitoring=AT_ONCE, gates={"champion_tolerance": 0.1})
+    used(own_parts, fresh, fresh["quality"])
+    own_parts.table("parts.csv", pd.concat([parts(), fresh], ignore_index=True))
+    told = maintained(own_parts)
+    assert told["decision"]["action"] == "retrain"
+    assert told["acted"] in ("refused", "waiting")
+    assert told["champion"] == 1
+    assert not next(gate["passed"] for gate in told["gates"] if gate["name"] == "trust")
+
+
+def test_broken_inputs_pause_and_sound_ones_let_the_model_answer_again(own_parts: Workshop) -> None:
+    own_parts.edit("parts", monitoring=AT_ONCE, maintenance={"on_broken_input": "pause"})
+    dead = parts(100, seed=5)
+    used(own_parts, dead.assign(pressure=50.0))
+    told = maintained(own_parts)
+    assert (told["acted"], told["standing"]["paused"]) == ("paused", True), told["decision"]
+    assert "is paused already" in own_parts("pause", "parts", "--why", "too").told
+    assert maintained(own_parts)["acted"] == "none"
+    used(own_parts, parts(60, seed=6))
+    told = maintained(own_parts)
+    assert (told["acted"], told["standing"]["paused"]) == ("resumed", False)
+    assert maintained(own_parts)["acted"] == "none"
+    own_parts.done("pause", "parts", "--why", "sensor is being exchanged")
+    used(own_parts, parts(60, seed=7))
+    assert maintained(own_parts)["standing"]["paused"], "what a person paused a person resumes"
+    own_parts.done("resume", "parts", "--why", "sensor is exchanged")
+    assert [kind for kind, _ in kinds(own_parts)] == ["promote", "pause", "resume", "pause", "resume"]
+
+
+def test_a_history_changed_from_outside_is_named_with_its_first_broken_entry(own_parts: Workshop) -> None:
+    own_parts.done("pause", "parts", "--why", "test")
+    assert "2 entries, none changed" in own_parts.done("history", "parts", "--verify").told
+    assert own_parts.done("history", "parts", "--verify", "--json").document["entries"] == 2
+    assert "model paused" in own_parts.done("history", "parts").told
+    desk = desk_of(own_parts)
+    with desk.registry._history._database.writing() as connection:
+        connection.execute(text("UPDATE leitstand_promotions SET who = 'mallory' WHERE number = 2"))
+    made = own_parts("history", "parts", "--verify", "--json")
+    assert made.code == 1
+    assert "entry 2 is not what was written" in made.document["error"]["message"]
+
+
+KILLED = """
+    import os, signal, sys
+    from infra.settings import calm_tools, follow_clock, load_settings
+    calm_tools()
+    import flows.maintenance, flows.practice_check
+    from flows.prefect_server import PrefectServer
+    from flows.stage import orchestrated
+    from flows.workspace import Desk, open_project
+    from infra.history import History
+    from infra.registry import Registry
+
+    def die(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def after(real):
+        return lambda *arguments, **options: die(real(*arguments, **options))
+
+    places = {
+        "training": (flows.practice_check, "examine", lambda real: die),
+        "registered": (Registry, "register", after),
+        "published": (Registry, "publish", after),
+        "noted": (History, "append", after),
+    }
+
+    def maintain(stop):
+        owner, name, deadly = places[stop]
+        setattr(owner, name, deadly(getattr(owner, name)))
+        settings = load_settings()
+        with orchestrated(settings, PrefectServer(os.environ["LEITSTAND_PREFECT_URL"])):
+            flows.maintenance.maintenance(Desk(open_project("parts", settings), settings), "killed")
+
+    for line in sys.stdin:  # a child for each: importing everything anew takes seconds
+        child = os.fork()
+        if child == 0:
+            maintain(line.strip())
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture
+def kill(turned: Workshop) -> Iterator[Callable[[str], None]]:
+    """Run a pass of the loop in a process that is killed at a stage."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **turned.variables}
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=turned.work,
+        env=environment,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    def at(stage: str) -> None:
+        print(stage, file=process.stdin, flush=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "-9\n", stage
+
+    yield at
+    process.kill()
+    process.communicate()
+
+
+def agree(workshop: Workshop) -> tuple[int | None, int | None]:
+    """Return champion and challenger, of which registry, alias, releases and history say the same."""
+    desk = desk_of(workshop)
+    champion, found = desk.registry.champion("parts"), desk.registry.standing("parts")
+    assert champion is not None
+    assert found is not None
+    named = [one.version for one in desk.registry.versions("parts") if one.alias == CHAMPION]
+    assert [champion.version] == named == [found.champion]
+    for version in (found.champion, found.challenger):
+        if version is not None:
+            assert (desk.settings.root / "releases" / "parts" / str(version) / "release.json").is_file()
+    assert desk.registry.history("parts")
+    desk.registry.close()
+    return found.champion, found.challenger
+
+
+def test_a_pass_killed_at_any_stage_leaves_a_clean_next_pass(turned: Workshop, kill: Callable[[str], None]) -> None:
+    turned.edit("parts", maintenance={"rollout": "shadow", "rollout_rows": 60})
+    for stage, state in (("training", (1, None)), ("registered", (1, None)), ("published", (1, None)), ("noted", (1, 2))):
+        kill(stage)
+        assert agree(turned) == state, stage
+    asked = parts(80, seed=9)
+    used(turned, asked, asked["quality"].map(TURNED), challenger=2)
+    kill("noted")
+    assert agree(turned) == (2, None), "promoted"
+    back = parts(120, seed=11)
+    used(turned, back, back["quality"])
+    kill("noted")
+    assert agree(turned) == (1, None), "rolled back"
+    told = maintained(turned)
+    assert agree(turned) == (1, None)
+    assert told["acted"] in ("none", "refused")
+    assert kinds(turned) == [("promote", 1), ("shadow", 2), ("promote", 2), ("rollback", 1)]
+    assert [version for version, _, _ in turned.state("parts")["versions"]] in ([1, 2], [1, 2, 3])
