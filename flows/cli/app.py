@@ -156,6 +156,7 @@ def _add_commands() -> None:
         log,
         models,
         package,
+        pilot,
         projects,
         readiness,
         review,
