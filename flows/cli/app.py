@@ -152,6 +152,7 @@ def _add_commands() -> None:
         dossier,
         incidents,
         ingest,
+        inventory,
         keys,
         log,
         models,
