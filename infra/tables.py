@@ -232,6 +232,8 @@ def url_of(database: str) -> URL:
         raise SourceError("infra.source_url") from None  # the cause would show the password
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
+    if url.drivername in ("mysql", "mariadb"):
+        url = url.set(drivername=f"{url.drivername}+pymysql")
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     if is_file and not Path(str(url.database)).is_file():  # SQLite would make an empty one
         raise SourceError("infra.source_file", path=url.database)
