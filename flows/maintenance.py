@@ -18,6 +18,7 @@ from flows.practice_check import Pilot
 from flows.probation import predecessor_better, told
 from flows.stage import stage
 from flows.trial import examine_trial
+from flows.value import book_value
 from flows.watch import look, note_pass, require_champion
 from flows.workspace import Desk
 from infra.history import Standing
@@ -86,6 +87,7 @@ def _carried_out(desk: Desk, who: str, dry_run: bool, html: bool) -> Maintained:
             step(one)
         has_trained = one.pilot is not None or looked.decision.action != "retrain"
         note_pass(desk, looked, one.acted if has_trained else "none")
+        book_value(desk)  # before anything is forgotten that a month has earned with
         forget(desk)
         settle_incident(desk, "failed_pass", Statement.of("incidents.pass_ran_again"))
         follow_up(desk)
