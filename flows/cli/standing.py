@@ -106,7 +106,7 @@ def logs(
 
     now = settings()
     names = log_names(service)
-    found = latest(now, names, lines)
+    news, found = following(now, names) if follow else None, latest(now, names, lines)
     if json:
         emit({name: list(text) for name, text in found.items()})
         return
@@ -118,9 +118,8 @@ def logs(
     for name, text in found.items():
         for line in text:
             show(name, line)
-    if follow:
-        for name, line in following(now, names):
-            show(name, line)
+    for name, line in news or ():
+        show(name, line)
 
 
 def _write_units(folder: Path, host: str, ports: "dict[ServiceName, int]", json: bool) -> None:

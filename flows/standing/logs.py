@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -34,14 +34,21 @@ def latest(settings: Settings, names: Sequence[str], lines: int) -> dict[str, li
     return {name: last_lines(settings, name, lines) for name in names}
 
 
-def following(settings: Settings, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line that is printed from now on, with the name of its service, for ever."""
-    logs = [_Followed(name, log_file(settings, name)) for name in names]
-    while True:
-        new = [(log.name, line) for log in logs for line in log.lines()]
-        yield from new
-        if not new:
-            time.sleep(LOOK_SECONDS)
+def following(settings: Settings, names: Sequence[str]) -> Generator[tuple[str, str], None, None]:
+    """Return each line that is printed from this call on, with the name of its service, for ever."""
+    return _lines([_Followed(name, log_file(settings, name)) for name in names])
+
+
+def _lines(logs: list["_Followed"]) -> Generator[tuple[str, str], None, None]:
+    try:
+        while True:
+            new = [(log.name, line) for log in logs for line in log.lines()]
+            yield from new
+            if not new:
+                time.sleep(LOOK_SECONDS)
+    finally:
+        for log in logs:
+            log.close()
 
 
 class _Followed:
@@ -59,11 +66,15 @@ class _Followed:
         moved = self._moved()
         self._rest += self._file.read() if self._file is not None else b""
         if moved:
-            if self._file is not None:
-                self._file.close()
+            self.close()
             self._file = self._open()
         *whole, self._rest = self._rest.split(b"\n")
         return [line.decode("utf-8", errors="replace") for line in whole]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
     def _open(self) -> BufferedReader | None:
         try:

@@ -97,7 +97,7 @@ async def drop_missed(client: PrefectClient) -> int:
     due = await client.get_scheduled_flow_runs_for_work_pool(POOL, scheduled_before=datetime.now(UTC))
     runs = sorted((one.flow_run for one in due), key=lambda run: run.expected_start_time or datetime.min.replace(tzinfo=UTC))
     latest = {run.deployment_id: run.id for run in runs}
-    missed = [run for run in runs if run.auto_scheduled and latest[run.deployment_id] != run.id]
+    missed = [run for run in runs if latest[run.deployment_id] != run.id]
     for run in missed:
         state: State[None] = State(type=StateType.CANCELLED, name="Missed", message=MISSED)
         await client.set_flow_run_state(run.id, state, force=True)
