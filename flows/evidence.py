@@ -1,12 +1,13 @@
 """Keeping the evidence of a run, and saying from it where each project stands today."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.odcs import read_contract
+from flows.stock import stock_of
 from flows.workspace import contract_path
 from infra.evidence import EvidenceStore
 from infra.history import History
@@ -17,6 +18,8 @@ from leitstand.errors import LeitstandError
 from leitstand.fingerprints import DIGITS, digest, fingerprints, rested_on
 from leitstand.folders import find_projects, locate
 from leitstand.milestones import MilestoneId
+from leitstand.pilot import FILE as PILOT
+from leitstand.pilot import read_answers as read_pilot
 from leitstand.questionnaire import FILE as READINESS
 from leitstand.questionnaire import read_answers
 from leitstand.roadmap import Alarm, Record, Standing, Today, standings
@@ -135,20 +138,27 @@ def everywhere(settings: Settings) -> list[Place]:
 
 
 def beside(spec: ProjectSpec, folder: Path, settings: Settings) -> dict[str, str]:
-    """Return the hashes of what stands in files: the data at their source, model.py, the readiness answers."""
+    """Return the hashes of what stands in files: the data at their source, model.py, answers of people, the inventory."""
     found = {"data": digest({name: _source(source, spec, folder, settings) for name, source in spec.data.sources.items()})}
     code = folder / "model.py"
     if code.is_file():
         found["code"] = _hash([code])
     answers = settings.workspace / READINESS
     if answers.is_file():
-        found["readiness"] = _readiness(answers)
+        found["readiness"] = _content(answers, read_answers)
+    checklist = folder / PILOT
+    if checklist.is_file():
+        found["pilot"] = _content(checklist, read_pilot)
+    stock = stock_of(spec, settings)
+    if stock:
+        found["inventory"] = digest([one.plain() for one in stock])
     return found
 
 
-def _readiness(path: Path) -> str:
+def _content(path: Path, read: Callable[[Path], Any]) -> str:
+    """Return a hash of the answers in a file, so that comments do not count; of the whole file where it cannot be read."""
     try:
-        return digest(read_answers(path))
+        return digest(read(path))
     except LeitstandError:
         return _hash([path])
 

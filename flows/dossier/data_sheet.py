@@ -8,6 +8,7 @@ from leitstand.contract import Column
 from leitstand.wording import figure
 
 MOST_COLUMNS = 40
+ENTERED = ("source_system", "note", "purpose", "owner", "retention")
 SAMPLE = "built-in sample "  # how flows.status_quo notes built-in data
 
 
@@ -32,8 +33,27 @@ def _origin(facts: Facts, tell: Teller) -> list[tuple[str, Cell]]:
         ("deliveries", tell.given(delivered, pilot)),
         ("ev_accepted", Cell(tell("accepted_value", **accepted), numbers(pilot))),
         ("contract", Cell(tell("contract_value", **held))),
-        ("collection", tell.missing()),
+        ("inventory", _inventory(facts, tell)),
+        ("collection", _collected(facts, tell)),
     ]
+
+
+def _inventory(facts: Facts, tell: Teller) -> Cell:
+    if not facts.stock:
+        return Cell(tell("inventory_none"), missing=True)
+    return Cell(
+        " · ".join(f"{one.name}: {tell(f'inventory.level_{one.verdict}') if one.verdict else '–'}" for one in facts.stock)
+    )
+
+
+def _collected(facts: Facts, tell: Teller) -> Cell:
+    """Return what people entered into the inventory about where the data come from."""
+    told = [
+        f"{one.name}: {'; '.join(one.entered[key] for key in ENTERED if key in one.entered)}"
+        for one in facts.stock
+        if one.entered
+    ]
+    return Cell(" · ".join(told)) if told else Cell(tell("collection_missing"), missing=True)
 
 
 def _source(told: str, tell: Teller) -> str:

@@ -8,6 +8,7 @@ from flows.dossier.legal import ai_act, annex, gdpr
 from flows.dossier.milestones import milestones
 from flows.dossier.model_card import explanation, limits, model_card
 from flows.dossier.operation import approvals, operation
+from flows.dossier.people import people
 from flows.dossier.summary import summary
 from flows.dossier.telling import Teller
 from leitstand.texts import Language
@@ -29,6 +30,7 @@ def document(facts: Facts, language: Language, bom_file: str) -> Document:
         explanation(facts, tell),
         limits(facts, tell),
         *operation(facts, tell),
+        *people(facts, tell),
         *ai_act(facts, tell),
         annex(facts, tell),
         gdpr(facts, tell),

@@ -13,6 +13,8 @@ from data_contracts.odcs import read_contract
 from flows.business import Analysis, analyse
 from flows.dossier.bom import Bom, serving_bom
 from flows.evidence import records, today
+from flows.pilot import PilotCheck, pilot_check
+from flows.stock import Stock, stock_of
 from flows.workspace import contract_path
 from infra.history import History, Promotion
 from infra.releases import MODEL_FOLDER, Releases
@@ -62,7 +64,8 @@ class Facts:
     pilot : evidence on the model that the dossier is about: the one in charge, or the newest
     columns : of the pilot's data version; empty where it cannot be read
     run : in MLflow, that made the model
-    bom : of the serving package; None where ``bom_problem`` says why
+    stock : data sets of the inventory that the project learns from
+    checklist, bom : None where the problem beside it says why
     """
 
     spec: ProjectSpec
@@ -82,6 +85,9 @@ class Facts:
     readiness: Profile | None
     monitoring: MonitoringResult | None
     classification: Classification
+    stock: tuple[Stock, ...]
+    checklist: PilotCheck | None
+    checklist_problem: LeitstandError | None
     bom: Bom | None
     bom_problem: LeitstandError | None
 
@@ -141,6 +147,7 @@ def gather(project: str, settings: Settings) -> Facts:
     pilots = [record for record in found if record.milestone == "M4"]
     pilot = next((one for one in reversed(pilots) if one.model_version == now.champion), newest.get("M4"))
     bom, problem = _bom(spec.project, folder, settings, pilot)
+    checklist, unchecked = _checklist(folder, spec)
     deliveries, columns = _data(project, settings, pilot)
     return Facts(
         spec=spec,
@@ -160,6 +167,9 @@ def gather(project: str, settings: Settings) -> Facts:
         readiness=_readiness(settings),
         monitoring=MonitoringStore(settings).latest(project),
         classification=classify(spec.risk),
+        stock=stock_of(spec, settings),
+        checklist=checklist,
+        checklist_problem=unchecked,
         bom=bom,
         bom_problem=problem,
     )
@@ -218,6 +228,13 @@ def _readiness(settings: Settings) -> Profile | None:
     except LeitstandError:
         return None
     return profile(answers)
+
+
+def _checklist(folder: Path, spec: ProjectSpec) -> tuple[PilotCheck | None, LeitstandError | None]:
+    try:
+        return pilot_check(folder, spec), None
+    except LeitstandError as problem:
+        return None, problem
 
 
 def _bom(project: str, folder: Path, settings: Settings, pilot: Record | None) -> tuple[Bom | None, LeitstandError | None]:

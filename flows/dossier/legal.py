@@ -94,7 +94,7 @@ def annex(facts: Facts, tell: Teller) -> Section:
             Cell(
                 tell(f"annex_{states[point.point]}"), strong=states[point.point] == "whole", missing=states[point.point] == "gap"
             ),
-            _told(point, there, tell),
+            Cell("–") if states[point.point] == "not_needed" else _told(point, there, tell),
         )
         for point in law().annex_iv
     ]
@@ -199,7 +199,8 @@ def gdpr(facts: Facts, tell: Teller) -> Section:
 def _letter(letter: Letter, facts: Facts, tell: Teller) -> tuple[Cell, ...]:
     told: list[Cell] = []
     for key in letter.keys:
-        told += [Cell(f"{tell(f'key_{key}').capitalize()}:"), _known(key, facts, tell)]
+        name = tell(f"key_{key}")
+        told += [*([Cell("·")] if told else []), Cell(f"{name[0].upper()}{name[1:]}:"), _known(key, facts, tell)]
     return tuple(told)
 
 

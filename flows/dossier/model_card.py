@@ -56,11 +56,12 @@ def _identity(facts: Facts, tell: Teller) -> list[tuple[str, Cell]]:
 def _figures(facts: Facts, tell: Teller) -> list[Block]:
     model, pilot = facts.model, facts.pilot
     rows = []
-    for name, found in model["intervals"].items():
+    for name, found in sorted(model["intervals"].items(), key=lambda pair: pair[0] != model["metric"]):
         unit = unit_of(name, facts)
         bounds = f"{tell.number(found['low']).text} … {tell.number(found['high']).text}"
         value = tell.number(found["value"], pilot, unit)
-        baseline = tell.number(model["baseline_metrics"].get(name), pilot, unit)
+        rival = model["baseline_metrics"].get(name)
+        baseline = Cell("–") if rival is None else tell.number(rival, pilot, unit)
         rows.append((Cell(metric_name(name, tell), strong=name == model["metric"]), value, Cell(bounds), baseline))
     named = short_metric(model["metric"], tell)
     unit = unit_of(model["metric"], facts)

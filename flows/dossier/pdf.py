@@ -182,7 +182,7 @@ def _signatures(block: Signatures) -> Any:
     grid.setStyle(
         [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), ("LINEBELOW", (0, 1), (-1, -1), 0.6, DARK), ("LEFTPADDING", (0, 0), (-1, -1), 0)]
     )
-    return KeepTogether(grid)
+    return KeepTogether([grid, Spacer(1, 14)])
 
 
 def _cells(cells: tuple[Cell, ...], made: Document) -> str:
