@@ -14,7 +14,7 @@ import pandas as pd
 
 from data_contracts.reading import read_file, read_source
 from flows.workspace import Desk
-from infra.bookmarks import fresh_rows, looking_back, read_bookmark, row_hashes
+from infra.bookmarks import Overlap, fresh_rows, looking_back, read_bookmark, row_hashes
 from infra.deliveries import Delivery, Kind, SeenFile
 from infra.received import Request
 from infra.tables import read_since
@@ -182,7 +182,8 @@ def _moment_in(name: str) -> datetime | None:
     """Return the date or time in a file's name, read as UTC; None where there is none."""
     for found in _MOMENT.finditer(name):
         try:
-            return datetime(*(int(part) for part in found.groups(default="0")), tzinfo=UTC)  # type: ignore[arg-type]
+            year, month, day, hour, minute, second = (int(part) for part in found.groups(default="0"))
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             continue
     return None
@@ -204,14 +205,14 @@ def sha256_of(path: Path) -> str:
 
 
 def _look_at_table(desk: Desk, incoming: Incoming) -> list[Arrival]:
-    column, back = incoming.key or incoming.time or "", {"keys": incoming.overlap_keys, "hours": incoming.overlap_hours}
+    column, back = incoming.key or incoming.time or "", Overlap(incoming.overlap_keys, incoming.overlap_hours)
     source = Source(database=incoming.database, table=incoming.table, query=incoming.query)
     named = incoming.table or hashlib.sha256((incoming.query or "").encode()).hexdigest()[:12]
     place = f"table:{hashlib.sha256(f'{incoming.database}|{named}|{column}'.encode()).hexdigest()[:40]}"
     noted = desk.deliveries.bookmark(desk.project.name, place)
     before = None if noted is None else read_bookmark(noted)
-    rows = read_since(source, column, None if before is None else looking_back(before.value, **back))
-    fresh, reached = fresh_rows(rows, column, before, **back)
+    rows = read_since(source, column, None if before is None else looking_back(before.value, back))
+    fresh, reached = fresh_rows(rows, column, before, back)
     if fresh.empty:
         return []
     moment = now()

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pandas as pd
-
-from data_contracts.result import save_quarantine
+from flows.admission import SOURCES, Admission
 from flows.arrivals import Arrival, Changing, Found, find, held_folder, sha256_of
 from flows.grown import Table, forget_sources_of_rows, is_synthetic, open_table, save_sources_of_rows
 from flows.stage import stage
@@ -22,14 +20,10 @@ from flows.workspace import Desk
 from infra.deliveries import Delivery, Noting
 from infra.locks import hold
 from infra.snapshots import Snapshot
-from leitstand.contract import Contract
-from leitstand.errors import ContractBroken, DataError, LeitstandError, ProjectError, SourceError
+from leitstand.errors import LeitstandError, ProjectError
 from leitstand.now import now
-from leitstand.suspicion import Fault, Suspicion, suspect
 
 LOCK_WAIT_SECONDS = 600.0
-EMPTY = ("contracts.no_rows", "contracts.file_empty")
-SOURCES: Literal["sources"] = "sources"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the sources are older than every delivery
 
 
@@ -113,6 +107,7 @@ class _Pass:
         self.received: dict[int, tuple[int, ...]] = {}
         self.bookmarks: dict[str, str] = {}
         self.table: Table | None = None
+        self.admission = Admission(desk, self._open_table, dry_run)
 
     def run(self) -> Ingested:
         found = find(self.desk, self.known)
@@ -141,7 +136,7 @@ class _Pass:
         number = arrival.number or max(numbers, default=0) + 1
         one = Delivery(self.name, number, arrival.kind, arrival.name, arrival.sha256, arrival.moment, arrival.modified, now())
         try:
-            self.made.append(self._grown(arrival, one))
+            self.made.append(self.admission.admit(arrival, one, self._earlier(arrival)))
         except Changing:
             return arrival.name
         self.received[number] = arrival.received
@@ -149,63 +144,10 @@ class _Pass:
             self.bookmarks[arrival.bookmark[0]] = arrival.bookmark[1]
         return None
 
-    def _grown(self, arrival: Arrival, one: Delivery) -> Delivery:
-        project, allowed = self.desk.project, arrival.number is not None or arrival.kind == SOURCES
-        try:
-            frame = arrival.read()
-            if frame.empty:
-                return self._held(arrival, one, Suspicion("empty", "ingest.empty", {"name": one.name}))
-        except SourceError as error:
-            if arrival.kind == SOURCES:
-                raise
-            return self._held(arrival, one, _of_error("empty" if error.key in EMPTY else "unreadable", error))
-        one = replace(one, rows=len(frame))
-        try:
-            frame = _prepared(self.desk, arrival, frame)
-            result = self.desk.tools.check(frame, _contract(self.desk, arrival))
-        except ContractBroken as error:
-            if arrival.kind == SOURCES:
-                raise
-            return self._held(arrival, one, _of_error("columns", error))
-        table = self._open_table()
-        if not allowed and (doubt := self._doubt(arrival, frame, table)) is not None:
-            return self._held(arrival, one, doubt)
-        quarantine = None if self.dry_run else save_quarantine(result, self.desk.settings.folder("quarantine", self.name))
-        one = replace(one, quarantined=len(result.quarantined), quarantine_file=str(quarantine) if quarantine else None)
-        try:
-            if arrival.number is None:
-                result.raise_if_stopped(self.desk.settings.language)
-        except ContractBroken as error:
-            if arrival.kind == SOURCES:
-                raise
-            return self._held(arrival, one, _of_error("contract", error))
-        grown = table.take(project, result.accepted, one)
-        return replace(
-            one,
-            accepted=len(result.accepted),
-            added=grown.added,
-            corrected=grown.corrected,
-            unchanged=grown.unchanged,
-            outdated=grown.outdated,
-            late=grown.late,
-            labelled=grown.labelled,
-        )
-
-    def _doubt(self, arrival: Arrival, frame: Any, table: Table) -> Suspicion | None:
-        data = self.desk.project.spec.data
-        assert data.incoming is not None
-        earlier = [one.rows for one in self.made if one.kind == arrival.kind and one.state == "taken"]
-        earlier = [*earlier, *self.desk.deliveries.usual_rows(self.name, arrival.kind)]
-        return suspect(frame, table.frame, self.desk.project.contract, data.target, earlier, data.incoming.most_times_usual)
-
-    def _held(self, arrival: Arrival, one: Delivery, doubt: Suspicion) -> Delivery:
-        """Return the delivery as held back; a copy of it is put aside first."""
-        if not self.dry_run and arrival.number is None:
-            folder = held_folder(self.desk, arrival.sha256)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            arrival.keep(folder)
-        return replace(one, state="held", fault=doubt.fault, message=doubt.text())
+    def _earlier(self, arrival: Arrival) -> list[int]:
+        """Return how many rows deliveries had that came the same way."""
+        now_taken = [one.rows for one in self.made if one.kind == arrival.kind and one.state == "taken"]
+        return [*now_taken, *self.desk.deliveries.usual_rows(self.name, arrival.kind)]
 
     def _open_table(self) -> Table:
         if self.table is None:
@@ -280,32 +222,6 @@ def _sources(desk: Desk) -> Arrival:
     path = None if others or first.file is None else desk.settings.workspace / first.file.expanduser()
     content = SOURCES if path is None or not path.is_file() else sha256_of(path)
     return Arrival(SOURCES, SOURCES, content, BEGINNING, BEGINNING, lambda: read_sources(desk)[0], lambda folder: None)
-
-
-def _prepared(desk: Desk, arrival: Arrival, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows as the contract describes them; those of files and tables stand as in the project's one source."""
-    project = desk.project
-    if arrival.kind not in ("file", "table") or len(project.spec.data.sources) != 1 or not project.defines("prepare"):
-        return frame
-    try:
-        return project.prepare({next(iter(project.spec.data.sources)): frame})
-    except Exception as error:  # the project's own code, which cannot know every table that may come
-        detail = f"{type(error).__name__}: {error}"
-        raise ContractBroken("ingest.not_prepared", name=arrival.name, detail=detail[:200]) from error
-
-
-def _contract(desk: Desk, arrival: Arrival) -> Contract:
-    """Return the rules of a delivery: freshness is a matter of the whole table, and later rows of a key may correct earlier ones where they are in order."""
-    contract = desk.project.contract.model_copy(update={"freshness_hours": None})
-    if not arrival.rows_in_order:
-        return contract
-    free = {"primary_key_position": None, "unique": False}
-    columns = [one.model_copy(update=free) if one.primary_key_position is not None else one for one in contract.columns]
-    return contract.model_copy(update={"columns": tuple(columns)})
-
-
-def _of_error(fault: Fault, error: DataError) -> Suspicion:
-    return Suspicion(fault, error.key, {name: str(value) for name, value in error.values.items()})
 
 
 def _provenance(desk: Desk, table: Table, made: Sequence[Delivery]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from infra.audit import metadata, note
 from infra.databases import LOCK_WAIT_SECONDS, Database, UtcTime
 from leitstand.errors import UnknownName, UsageError
 
-Right = Literal["read", "predict", "feedback", "admin"]
+Right = Literal["read", "predict", "feedback", "data", "admin"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 EVERY_PROJECT = "*"
 GRACE_HOURS = 24.0

@@ -54,23 +54,31 @@ def read_bookmark(text: str) -> Bookmark:
     return Bookmark(_READ[content["type"]](content["value"]), seen)
 
 
-def looking_back(value: Value, *, keys: int, hours: float) -> Value:
+@dataclass(frozen=True)
+class Overlap:
+    """How far behind a bookmark to look again: so many keys where it is a number, so many hours where it is a time."""
+
+    keys: int
+    hours: float
+
+
+def looking_back(value: Value, overlap: Overlap) -> Value:
     """Return the value from which on to look again; a text that is no time stays as it is."""
     if isinstance(value, int | float):
-        return value - keys
+        return value - overlap.keys
     if isinstance(value, datetime | date):
-        back = value - timedelta(hours=hours)
+        back = value - timedelta(hours=overlap.hours)
         return back if isinstance(value, datetime) else back - timedelta(days=1)  # a date has no hours: rather a day too many
     try:
         moment = pd.Timestamp(value)
     except ValueError:
         return value
-    back = moment.to_pydatetime() - timedelta(hours=hours)
+    back = moment.to_pydatetime() - timedelta(hours=overlap.hours)
     return back.isoformat(sep="T" if "T" in value else " ", timespec="seconds")[: max(len(value), 10)]
 
 
 def fresh_rows(
-    frame: pd.DataFrame, column: str, before: Bookmark | None, *, keys: int, hours: float
+    frame: pd.DataFrame, column: str, before: Bookmark | None, overlap: Overlap
 ) -> tuple[pd.DataFrame, Bookmark | None]:
     """Return the rows that were not seen before, and the new bookmark; None where no row has a value in ``column``.
 
@@ -83,9 +91,11 @@ def fresh_rows(
     values = frame[column]
     if not values.notna().any():
         return frame[new].reset_index(drop=True), before
-    reached = _plain(values.dropna().max())
-    low = looking_back(reached, keys=keys, hours=hours)
-    near = np.array([value is not None and value == value and _plain(value) >= low for value in values.tolist()], dtype=bool)  # type: ignore[operator]
+    reached: Any = _plain(values.dropna().max())
+    if before is not None:
+        reached = max(reached, before.value)  # rows may have been deleted since
+    low: Any = looking_back(reached, overlap)
+    near = np.asarray([_text(value) != "" and _plain(value) >= low for value in values.tolist()])
     return frame[new].reset_index(drop=True), Bookmark(reached, hashes[near])
 
 
@@ -115,16 +125,16 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, float | Decimal) and abs(value) < EXACT and value == int(value):
+    if isinstance(value, float | Decimal) and abs(float(value)) < EXACT and value == int(value):
         return str(int(value))
     return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 
-def _plain(value: Any) -> Value:
+def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime(warn=False)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
-    return value  # type: ignore[no-any-return]
+    return value

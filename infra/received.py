@@ -59,7 +59,7 @@ class Received:
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         statement = insert(RECEIVED).values(row).on_conflict_do_nothing(index_elements=["project", "id"])
         with self._database.writing() as connection:
-            return connection.execute(statement).rowcount == 1
+            return connection.scalar(statement.returning(RECEIVED.c.sequence)) is not None
 
     def waiting(self, project: str) -> list[Request]:
         """Return what no delivery has taken yet, in the order of arrival."""

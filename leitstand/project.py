@@ -230,6 +230,9 @@ def load_module(path: Path, name: str) -> ModuleType:
 
 def _check_columns(spec: ProjectSpec, contract: Contract, path: Path) -> None:
     data = spec.data
+    files = [column.name for column in contract.columns if column.type == "file"]
+    if data.incoming is not None and data.incoming.api and files:
+        raise ProjectError("errors.files_by_api", path=path, columns=", ".join(files))
     named = [("data.target", data.target), ("data.time", data.time), ("data.group", data.group), ("data.series", data.series)]
     named += [("data.drop", name) for name in data.drop] + [("data.slices", name) for name in data.slices]
     for key, column in named:

@@ -1,6 +1,7 @@
 """Deliveries that nobody should learn from unseen, though each of their rows may be in order."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
@@ -32,7 +33,7 @@ class Suspicion:
 
 
 def suspect(
-    new: pd.DataFrame, table: pd.DataFrame | None, contract: Contract, target: str, earlier: list[int], most_times: float
+    new: pd.DataFrame, table: pd.DataFrame | None, contract: Contract, target: str, earlier: Sequence[int], most_times: float
 ) -> Suspicion | None:
     """Return what is wrong with a delivery as a whole, or None.
 

@@ -1,7 +1,7 @@
 """The service as a plain ASGI application: paths, limits, languages and error answers. It knows nothing of BentoML."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from infra.api_keys import Right
 from infra.group_commit import GroupCommit
 from infra.prediction_log import PredictionLog
+from infra.received import Received
 from leitstand.errors import LeitstandError, UnknownName
 from leitstand.texts import LANGUAGES, Language
 from serving.answers import FeedbackResponse
@@ -27,6 +28,7 @@ from serving.predicting import Predicting, body_of
 from serving.problems import Problem, of_error, saying
 from serving.protection import Guard, right_missing, security_headers
 from serving.queue import overloaded
+from serving.receiving import Receiving
 from serving.refusing import HEADERS, Refusing, as_json, spoken
 from serving.request import Gone, Scope, client_host, read_body
 from serving.standby import person_decides, unavailable
@@ -37,6 +39,7 @@ PATHS = (
     "POST /{project}/predict",
     "POST /{project}/explain",
     "POST /{project}/feedback",
+    "POST /{project}/data",
     "GET /{project}/",
     "GET /{project}/openapi.json",
     "GET /{project}/schema",
@@ -47,6 +50,7 @@ PATHS = (
     "GET /metrics",
 )
 PREDICT = "/predict"
+PREDICT_TARGET = PREDICT.encode()
 EXPLAINERS = 1  # explanations compute long: one at a time leaves the other core to the answers
 MOST_EXPLAINING = 8
 
@@ -64,6 +68,7 @@ class Leitstand:
     ----------
     champions : what is served, or why it is not
     commit : writes to ``log``
+    received : where new rows are kept
     guard : who may ask for what
     language : where the client asks for none
     tls : whether the service itself speaks TLS
@@ -74,6 +79,7 @@ class Leitstand:
         champions: Champions,
         commit: GroupCommit,
         log: PredictionLog,
+        received: Received,
         guard: Guard,
         language: Language,
         *,
@@ -81,6 +87,7 @@ class Leitstand:
     ) -> None:
         self.champions, self.log, self.guard = champions, log, guard
         self.metrics, self.refusing = Metrics(), Refusing(language)
+        self.receiving = Receiving(received, guard)
         self.predicting = Predicting(commit, guard, self.metrics, self.refusing, tls=tls)
         self._page_headers = {name.decode(): value.decode() for name, value in security_headers(tls=tls, page=True)}
         self._explainers = CapacityLimiter(EXPLAINERS)
@@ -95,6 +102,13 @@ class Leitstand:
                 return
         await self._others(scope, receive, send)
 
+    def refusal(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """Return the rest of the answer to a POST that is refused for lack of room alone, see ``serving.protocol``; None to let it pass."""
+        if not target.endswith(PREDICT_TARGET):
+            return None
+        endpoint = self.champions.endpoints.get(target[1 : -len(PREDICT_TARGET)].decode("latin-1"))
+        return self.predicting.refusal(endpoint, headers) if isinstance(endpoint, Endpoint) and endpoint.refusal is None else None
+
     async def feedback(self, request: Request) -> Response:
         """Answer ``POST /{project}/feedback``."""
         endpoint, client = self._admitted(request, "feedback")
@@ -103,6 +117,11 @@ class Leitstand:
         async with asyncio.timeout(limits.timeout_seconds):
             result = await asyncio.to_thread(self.log.label, endpoint.project.name, labels, f"http:{client}")
         return as_json(FeedbackResponse(matched=result.matched, unknown=list(result.unknown)).model_dump())
+
+    async def data(self, request: Request) -> Response:
+        """Answer ``POST /{project}/data``."""
+        endpoint, client = self._admitted(request, "data")
+        return await self.receiving.answer(endpoint, client, request.scope, request.receive)
 
     async def explain(self, request: Request) -> Response:
         """Answer ``POST /{project}/explain``; nothing is logged, for nothing is predicted that was not asked before."""
@@ -184,7 +203,7 @@ class Leitstand:
         )
 
     def _starlette(self) -> Starlette:
-        posts = {"predict": self._endpoint_missing, "feedback": self.feedback, "explain": self.explain}
+        posts = {"predict": self._endpoint_missing, "feedback": self.feedback, "data": self.data, "explain": self.explain}
         gets = {
             "schema": self.schema,
             "model": self.model,
@@ -244,16 +263,16 @@ class Leitstand:
 
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
-        path = request.url.path[:200]
+        path, language = request.url.path[:200], self.refusing.language(request.scope)
         if path[1:] in self.champions.endpoints:
             return Response(status_code=308, headers=HEADERS | {"Location": f"{path[1:]}/"})
         if isinstance(error, HTTPException) and error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             said = saying("serving.method_wrong", path=path, method=request.method[:20], allowed=allowed)
-            return self.refusing.problem(Problem(405, "method_wrong", said, headers={"Allow": allowed}), request.scope)
+            return self.refusing.problem(Problem(405, "method_wrong", said, headers={"Allow": allowed}), language)
         known = ", ".join(PATHS)
         return self.refusing.problem(
-            Problem(404, "path_unknown", saying("serving.path_unknown", path=path, known=known)), request.scope
+            Problem(404, "path_unknown", saying("serving.path_unknown", path=path, known=known)), language
         )
 
 

@@ -13,7 +13,7 @@ from _bentoml_sdk import Service
 from pydantic import BaseModel
 
 from infra.lifeline import end_with
-from serving.protocol import install
+from serving.protocol import BoundedProtocol, install
 
 NEVER_SECONDS = 86_400  # every project has its own time limit, which answers in our form before BentoML's could
 
@@ -51,6 +51,7 @@ class LeitstandService:
         from infra.group_commit import GroupCommit
         from infra.packaged import service_settings
         from infra.prediction_log import PredictionLog
+        from infra.received import Received
         from infra.settings import calm_tools, follow_clock
         from serving.app import Leitstand
         from serving.loading import Champions
@@ -72,7 +73,9 @@ class LeitstandService:
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
         self.guard = guard = Guard(KeyStore(settings.database("keys"), wait_seconds=1), self.champions.limits())
-        self.app = Leitstand(self.champions, self.commit, log, guard, settings.language, tls=arguments.tls)
+        self.received = Received(settings.database("history"))
+        self.app = Leitstand(self.champions, self.commit, log, self.received, guard, settings.language, tls=arguments.tls)
+        BoundedProtocol.refuse = self.app.refusal
 
         def renew() -> None:
             for name, serving in self.champions.limits().items():
@@ -88,6 +91,7 @@ class LeitstandService:
         self.guard.stop()
         self.app.predicting.close()
         await self.commit.close()
+        self.received.close()
         self.log.close()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]

@@ -19,7 +19,7 @@ Id = Annotated[str, typer.Argument(help="Id of the key; 'leitstand keys list' sh
 def create(
     client: Annotated[str, typer.Argument(help="Who gets the key; stands in the prediction log.")],
     project: Annotated[list[str], typer.Option(help="Project that the key opens, or '*' for all; may be repeated.")],
-    right: Annotated[list[str], typer.Option(help="read, predict, feedback or admin (all); may be repeated.")],
+    right: Annotated[list[str], typer.Option(help="read, predict, feedback, data or admin (all); may be repeated.")],
     days: Annotated[float | None, typer.Option(help="Until the key expires; never where left out.")] = None,
     per_minute: Annotated[int | None, typer.Option(help="Requests per minute, in place of the projects' limit.")] = None,
     rows_per_minute: Annotated[int | None, typer.Option(help="Rows per minute, in place of the projects' limit.")] = None,

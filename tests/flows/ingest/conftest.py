@@ -55,9 +55,11 @@ class Plant:
         )
         self.sent = 0
 
-    def project(self, *, key: bool = True, model: str = "", first: pd.DataFrame | None = None, **data: Any) -> None:
+    def project(
+        self, *, key: bool = True, extra: str = "refuse", model: str = "", first: pd.DataFrame | None = None, **data: Any
+    ) -> None:
         columns = COLUMNS if key else tuple(one.model_copy(update={"primary_key_position": None}) for one in COLUMNS)
-        contract = Contract(id="parts", table="parts", columns=columns, time_column="time")
+        contract = Contract(id="parts", table="parts", columns=columns, time_column="time", extra_columns=extra)
         (self.work / "data_contracts").mkdir(exist_ok=True)
         write_contract(contract, self.work / "data_contracts" / "parts.odcs.yaml")
         home = self.work / "projects" / "parts"

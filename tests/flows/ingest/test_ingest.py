@@ -126,7 +126,7 @@ def test_a_poisoned_delivery_is_held_back_as_a_whole_and_later_ones_go_in(fault:
     elif fault == "too_many_rows":
         plant.drop(delivered(48, 120), "poison.csv")
     else:
-        plant.drop(POISON[fault](delivered(48, 12)), "poison.csv")
+        plant.drop(POISON[fault](delivered(48, 24)), "poison.csv")
     held = plant.ingest()
     assert [(one.state, one.fault) for one in held.deliveries] == [("held", fault)]
     assert held.deliveries[0].why("de") and held.deliveries[0].why("en") != held.deliveries[0].why("de")
@@ -136,6 +136,15 @@ def test_a_poisoned_delivery_is_held_back_as_a_whole_and_later_ones_go_in(fault:
     plant.drop(delivered(54, 12), "day 5.csv")
     later = plant.ingest()
     assert (later.rows_added, [one.fault for one in later.waiting]) == (12, [fault])
+
+
+def test_of_a_few_rows_the_good_ones_come_in_whatever_share_is_bad(plant: Any, delivered: Any) -> None:
+    plant.ingest()
+    frame = delivered(30, 4)
+    frame.loc[[1, 2], "pressure"] = 1000
+    plant.drop(frame, "few.csv")
+    found = plant.ingest()
+    assert (found.rows_added, found.rows_quarantined, found.waiting) == (2, 2, ())
 
 
 def test_a_person_lets_a_held_delivery_in_though_its_file_is_gone(plant: Any, delivered: Any) -> None:
