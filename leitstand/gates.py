@@ -15,8 +15,8 @@ class Gate(BaseModel):
 
     Parameters
     ----------
-    name : ``criterion:<metric>``, ``baseline``, ``champion``, ``trust`` (stretches of the hold-out whose labels cannot be right), ``stability``,
-        ``latency``, ``slice:<column>=<value>`` or ``champion_slice:<column>=<value>``
+    name : ``criterion:<metric>``, ``baseline``, ``needs_ai``, ``champion``, ``trust`` (stretches of the hold-out whose labels cannot be
+        right), ``stability``, ``latency``, ``slice:<column>=<value>`` or ``champion_slice:<column>=<value>``
     value : what was measured; None where it could not be
     threshold : what it had to reach
     at_least : whether the value has to be at or above the threshold (at or below otherwise)

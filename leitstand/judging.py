@@ -15,6 +15,7 @@ from leitstand.distrust import Distrusted, distrusted
 from leitstand.gates import Gate, baseline_gate, champion_gate, criterion_gates, gate
 from leitstand.metrics import Metric, evaluate, metrics_for
 from leitstand.model import TrainedModel
+from leitstand.needs_ai import needs_ai
 from leitstand.prediction import Predictions
 from leitstand.seen import KnownRows, row_keys
 from leitstand.slices import Slice, champion_slice_gates, slice_gates, slices_of
@@ -131,7 +132,11 @@ def judge(model: TrainedModel, training: Dataset, holdout: Dataset, champion: Ch
         _latency_ms(model, holdout),
         instability(model, holdout.features),
     )
-    gates = [*criterion_gates(spec.success, metrics, values), baseline_gate(baseline_gain, spec.gates)]
+    gates = [
+        *criterion_gates(spec.success, metrics, values),
+        baseline_gate(baseline_gain, spec.gates),
+        needs_ai(baseline_gain).gate,
+    ]
     gates += rivalry.gates if rivalry else ()
     gates += slice_gates(primary, slices, values, spec.gates.slice_floor)
     gates.append(gate("stability", unsteady, spec.gates.max_instability, at_least=False))

@@ -47,6 +47,23 @@ def test_a_model_on_shuffled_labels_does_not_pass() -> None:
     assert not judgement.passed
 
 
+def test_a_rule_as_good_as_the_model_shows_that_the_problem_needs_no_ai() -> None:
+    def known_limits(frame: pd.DataFrame, parameters: object) -> np.ndarray:
+        return np.where((frame["pressure"] - 50) / 5 + (frame["temperature"] - 200) / 10 > 0.8, "bad", "good")
+
+    def one_limit(frame: pd.DataFrame, parameters: object) -> np.ndarray:
+        return np.where(frame["pressure"] > 60, "bad", "good")
+
+    found = {}
+    for rule in (known_limits, one_limit):
+        made = project(parts(400), {"baseline": rule}, training={"metric": "accuracy"})
+        part, holdout = training_and_holdout(make_dataset(made, parts(400)))
+        judgement = judge(train(part, "v", synthetic=False).model, part, holdout)
+        assert judgement.baseline == "project_rule"
+        found[rule.__name__] = (gate(judgement, "needs_ai").passed, judgement.passed)  # type: ignore[attr-defined]
+    assert found == {"known_limits": (False, False), "one_limit": (True, True)}
+
+
 def test_a_criterion_out_of_reach_stops_the_model() -> None:
     judgement, _ = judged(success=[{"metric": "recall", "at_least": 1.1}])
     assert not gate(judgement, "criterion:recall").passed  # type: ignore[attr-defined]
