@@ -14,7 +14,11 @@ from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 20.0
 MOST_CONNECTIONS = 900  # below the usual limit of 1024 open files
-NOTHING = (0, b"", b"")
+
+
+def nothing(reason: str) -> tuple[int, bytes, bytes]:
+    """Return what stands for an answer that never came."""
+    return 0, b"", reason.encode()
 
 
 @dataclass
@@ -23,7 +27,9 @@ class Seen:
 
     Parameters
     ----------
-    answers : number by status; 0 stands for a connection that broke or could not be made
+    answers : number by status; 0 stands for a request that got none
+    broken : number by reason of those: ``generator`` was never sent, because the generator had all connections in use that it may have,
+        ``connect`` could not connect, ``silent`` waited in vain, ``closed`` lost its connection
     times : per accepted request when it was due and how long it took, s
     refusals : how long a refusal took, s
     bodies : per accepted request when it was answered, and the answer
@@ -34,6 +40,7 @@ class Seen:
     refusals: list[float] = field(default_factory=list)
     bodies: deque[tuple[float, bytes]] = field(default_factory=deque)
     without_retry_after: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
 
     @property
     def ids(self) -> list[str]:
@@ -55,6 +62,8 @@ class Seen:
         elif status:
             self.refusals.append(now - due)
             self.without_retry_after += b"\r\nretry-after:" not in head
+        else:
+            self.broken[body.decode()] += 1
 
     @property
     def failed(self) -> int:
@@ -93,14 +102,14 @@ class Connection(asyncio.Protocol):
             assert self._transport is not None
             self._answer = loop.create_future()
             self._transport.write(self._request)
-            giving_up = loop.call_later(PATIENCE_SECONDS, self.close)
+            giving_up = loop.call_later(PATIENCE_SECONDS, self.close, "silent")
             try:
                 return await self._answer
             finally:
                 giving_up.cancel()
         except (OSError, TimeoutError):
-            self.close()
-            return NOTHING
+            self.close("connect")
+            return nothing("connect")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -110,7 +119,7 @@ class Connection(asyncio.Protocol):
         """Tell whoever waits that nothing comes."""
         self._transport = None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(NOTHING)
+            self._answer.set_result(nothing("closed"))
 
     def data_received(self, data: bytes) -> None:
         """Hand the answer over when it is complete."""
@@ -126,13 +135,13 @@ class Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_result((int(head[9:12]), low, rest))
 
-    def close(self) -> None:
+    def close(self, reason: str = "closed") -> None:
         """Close it; the next request opens a new one."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(NOTHING)
+            self._answer.set_result(nothing(reason))
 
 
 async def closed(url: str, body: bytes, clients: int, stop: asyncio.Event, seen: Seen, *, pause: float = 0.0) -> None:
@@ -172,7 +181,7 @@ async def open_loop(url: str, body: bytes, per_second: float, seconds: float, se
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             else:
-                seen.answers[0] += 1  # the generator's own limit: counts as a failure, never as left out
+                seen.note(started + number / per_second, *nothing("generator"))  # counts as a failure, never as left out
         sent = due
         await asyncio.sleep(0.001)
     await asyncio.gather(*under_way)

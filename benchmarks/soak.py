@@ -83,7 +83,8 @@ async def overload(url: str, body: bytes, capacity: float, seconds: float) -> bo
     print(
         f"overload: {seconds:g} s at {2 * capacity:.0f}/s: {seen.answers[200]} accepted, p50 {seen.ms(0.5):.0f} ms, p99 {p99:.0f} ms; "
         f"{seen.answers[503]} refused, p99 {refused:.0f} ms, {seen.without_retry_after} without Retry-After; other answers "
-        f"{ {status: count for status, count in seen.answers.items() if status not in (200, 503)} }; normal again after {back:.1f} s",
+        f"{ {status: count for status, count in seen.answers.items() if status not in (200, 503)} } {dict(seen.broken)}; "
+        f"normal again after {back:.1f} s",
         flush=True,
     )
     return p99 < 1000 and set(seen.answers) <= {200, 503} and back <= 5 and not seen.without_retry_after

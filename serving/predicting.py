@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
+
+from starlette.responses import Response
 
 from infra.group_commit import GroupCommit
 from infra.prediction_entries import Role
@@ -37,7 +40,7 @@ class Predicting:
         self._queue = Queue(commit)
         self._shadow = Shadow(commit, self._queue, metrics)
         self._headers = [*security_headers(tls=tls), (b"content-type", b"application/json")]
-        self._overloads: dict[Language, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._overloads: dict[Language, Response] = {}
 
     def close(self) -> None:
         """End the threads."""
@@ -94,14 +97,27 @@ class Predicting:
 
     async def _too_many(self, project: str, started: float, scope: Scope, send: Any) -> None:
         """Refuse a request for which there is no room, at the least cost: most of them come when there is no time to lose."""
-        language = self._refusing.language(scope)
-        if language not in self._overloads:
-            made = self._refusing.problem(overloaded(), scope)
-            start = {"type": "http.response.start", "status": made.status_code, "headers": made.raw_headers}
-            self._overloads[language] = start, {"type": "http.response.body", "body": made.body}
+        made = self._overload(self._refusing.language(scope))
         self._metrics.answered(project, "predict", 503, started)
-        for message in self._overloads[language]:
-            await send(message)
+        await send({"type": "http.response.start", "status": 503, "headers": made.raw_headers})
+        await send({"type": "http.response.body", "body": made.body})
+
+    def refusal(self, endpoint: Endpoint, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """Return headers and body of the refusal of a request for which there is no room; None if there is some.
+
+        It stands before the check of keys: that the service has enough to do is no secret, and is told at the least cost.
+        """
+        if not self._queue.is_full:
+            return None
+        self._metrics.answered(endpoint.project.name, "predict", 503, perf_counter())
+        made = self._overload(self._refusing.language({"headers": headers}))
+        return b"".join(b"%s: %s\r\n" % header for header in made.raw_headers) + b"\r\n" + bytes(made.body)
+
+    def _overload(self, language: Language) -> Response:
+        made = self._overloads.get(language)
+        if made is None:
+            made = self._overloads[language] = self._refusing.problem(overloaded(), language)
+        return made
 
 
 async def body_of(endpoint: Endpoint, scope: Scope, receive: Any) -> bytes:

@@ -2,11 +2,15 @@
 
 uvicorn waits for ever for the end of a head, so that one client with a thousand half-sent requests keeps a thousand connections (the attack is
 known as Slowloris; RFC 9112, section 9.5, lets a server close such a connection). Bodies have their limits in ``serving.request``.
+
+A service that is asked for twice what it can answer spends its time on saying so. Whoever may refuse a request by its path alone
+(``BoundedProtocol.refuse``) therefore does so here, before anything is made for it: a third of the cost of an answer of the application.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,13 +20,19 @@ from serving.problems import MEDIA_TYPE, ProblemDocument
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
+SMALL_BODY = 16_000  # bytes; a longer one is better stopped by the application than read to its end for nothing
+Refuse = Callable[[bytes, Sequence[tuple[bytes, bytes]]], bytes | None]
+"""From the target and the headers of a POST to the rest of a whole answer after the status line and the server's headers; None to let it pass."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which closes a connection whose request does not get to the end of its head."""
+    """uvicorn's protocol, which closes a connection whose request does not get to the end of its head, and refuses at once what is too much."""
 
+    refuse: ClassVar[Refuse | None] = None
+    """Says what is refused with 503 before the application sees it; the same for all connections of the process."""
     _timer: asyncio.TimerHandle | None = None
     _read = 0
+    _refusal: bytes | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -61,9 +71,39 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Wait no more."""
+        """Wait no more, unless the request is refused: its body then has what is left of the time."""
+        self._refusal = self._refused()
+        if self._refusal is None:
+            self._end()
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; that of a refused request is dropped."""
+        if self._refusal is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Answer a refused request, and keep the connection for the next."""
+        if self._refusal is None:
+            super().on_message_complete()
+            return
         self._end()
-        super().on_headers_complete()
+        own = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
+        self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\n" + own + self._refusal)
+        self._refusal = None
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _refused(self) -> bytes | None:
+        """Return the answer if the request is refused here; whatever is unusual about one is the application's."""
+        refuse = type(self).refuse
+        if refuse is None or self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
+            return None
+        waits = self.cycle is not None and not self.cycle.response_complete  # one before it on this connection
+        if waits or self.expect_100_continue or self.flow.write_paused or not self.parser.should_keep_alive():
+            return None
+        answer = refuse(self.url, self.headers)
+        return answer if answer is not None and _is_small(self.headers) else None
 
     def _begin(self) -> None:
         self._read = 0
@@ -79,6 +119,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(_refusal(status))
             self.transport.close()
+
+
+def _is_small(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    length = next((value for name, value in headers if name == b"content-length"), b"")
+    return length.isdigit() and int(length[:10]) <= SMALL_BODY
 
 
 def _refusal(status: HTTPStatus) -> bytes:

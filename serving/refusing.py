@@ -45,11 +45,10 @@ class Refusing:
         problem = problem_of(error, seconds)
         if problem.instance is not None:
             logger.error("%s %s", problem.instance, without_values(error))
-        return self.problem(problem, scope)
+        return self.problem(problem, self.language(scope))
 
-    def problem(self, problem: Problem, scope: Scope) -> Response:
+    def problem(self, problem: Problem, language: Language) -> Response:
         """Return the answer that a problem is."""
-        language = self.language(scope)
         content = problem.document(language).model_dump(mode="json", exclude_none=True)
         return as_json(content, problem.status, spoken(language) | problem.headers, MEDIA_TYPE)
 

@@ -66,3 +66,64 @@ def test_requests_follow_each_other_on_one_connection(address: tuple[str, int]) 
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
             time.sleep(0.6)  # longer than a head may take: idle connections are the keep-alive limit's
+
+
+REFUSAL = b"content-type: application/problem+json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@pytest.fixture
+def full(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
+    """A server that refuses every POST to /full."""
+    monkeypatch.setattr(BoundedProtocol, "refuse", staticmethod(lambda target, headers: REFUSAL if target == b"/full" else None))
+    return address
+
+
+def post(path: str, body: bytes = b"[1]", version: str = "1.1", **headers: object) -> bytes:
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in ({"Content-Length": len(body)} | headers).items())
+    return f"POST {path} HTTP/{version}\r\nHost: localhost\r\n{lines}\r\n".encode() + body
+
+
+def answers(client: socket.socket, count: int) -> list[int]:
+    """Return the statuses of the next answers."""
+    read = b""
+    while read.count(b"HTTP/1.1 ") < count:
+        part = client.recv(4000)
+        assert part, read
+        read += part
+    return [int(part[:3]) for part in read.split(b"HTTP/1.1 ")[1:]]
+
+
+def test_what_is_refused_at_once_keeps_its_connection_and_stands_in_nobodys_way(full: tuple[str, int]) -> None:
+    with socket.create_connection(full, timeout=10) as client:
+        client.sendall(post("/full"))
+        assert answers(client, 1) == [503]
+        client.sendall(post("/full") + post("/other") + post("/full"))
+        assert answers(client, 3) == [503, 204, 204]  # the last one came while another was being answered
+        client.sendall(post("/full"))
+        assert answers(client, 1) == [503]
+        client.sendall(post("/full")[:-2])  # the body comes in parts
+        time.sleep(0.1)
+        client.sendall(b"1]")
+        assert answers(client, 1) == [503]
+        time.sleep(0.6)
+        client.sendall(post("/other"))
+        assert answers(client, 1) == [204]
+
+
+CHUNKED = b"POST /full HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_", [post("/full", version="1.0"), post("/full", Connection="close"), post("/full", b"x" * 20_000), CHUNKED]
+)
+def test_an_unusual_request_is_left_to_the_application(full: tuple[str, int], request_: bytes) -> None:
+    with socket.create_connection(full, timeout=10) as client:
+        client.sendall(request_)
+        assert answers(client, 1) == [204]
+
+
+def test_a_refused_request_whose_body_never_comes_is_given_up(full: tuple[str, int]) -> None:
+    with socket.create_connection(full, timeout=10) as client:
+        client.sendall(post("/full")[:-1])
+        assert answers(client, 1) == [408]
+        assert client.recv(100) == b""
