@@ -12,15 +12,20 @@ _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _TITLES = r"(?:(?:Dr|Prof|Dipl\.?-Ing|Ing|Mr|Mrs|Ms|Miss|Herr|Frau|Univ)\.?[ -]*(?:med\.|rer\.|nat\.)? *)*"
 _WORD = r"[A-ZÄÖÜ](?:'[A-Z])?[a-zäöüßéèçñ]+(?:[A-Z][a-z]+)?(?:[-][A-ZÄÖÜ][a-zäöüß]+)*"
 _PERSON = re.compile(
-    rf"{_TITLES}(?P<first>{_WORD})(?P<middle>(?: {_WORD}| [A-Z]\.)*),?(?: von| van| zu| de| der)* (?P<last>{_WORD})(?:,? (?:B\.?Sc|M\.?Sc|B\.?A|MBA|B\.?Eng|Jr|Sr|MD|PhD|DDS|DVM|II|III|IV)\.?)*"
+    rf"{_TITLES}(?P<first>{_WORD})(?P<middle>(?: {_WORD}| [A-Z]\.)*),?(?: von| van| zu| de| der)* (?P<last>{_WORD})"
+    r"(?:,? (?:B\.?Sc|M\.?Sc|B\.?A|MBA|B\.?Eng|Jr|Sr|MD|PhD|DDS|DVM|II|III|IV)\.?)*"
 )
 _SHAPE = re.compile(
     r"(?:Dr\. |Prof\. )*[A-ZÄÖÜ][a-zäöüß]+(?:[ -][A-ZÄÖÜ][a-zäöüß]+)*,? [A-ZÄÖÜ][a-zäöüß]+(?:-[A-ZÄÖÜ][a-zäöüß]+)?"
 )
 _PLATE = re.compile(r"(?P<district>[A-ZÄÖÜ]{1,3})[- :](?P<letters>[A-Z]{1,2})[- ]?[1-9]\d{0,3}[EH]?")
 _PLATE_ABROAD = re.compile(r"(?=.*\d)(?=.*[A-Z])[A-Z0-9]{1,4}[- ·]?[A-Z0-9]{2,5}")
-_GERMAN_STREET = re.compile(r"(?P<street>[^\W\d][\w.'ß -]*?)[ ,]+\d{1,4}(?: ?[a-zA-Z])?(?:[/-]\d{1,4}[a-z]?)?(?:,? *\d{5} .+)?", re.DOTALL)
-_ENGLISH_STREET = re.compile(r"\d{1,6}[A-Za-z]? (?P<street>[A-Z][\w.' -]*?)(?:,? +(?:Apt|Suite|Unit|Flat|#)\.? ?\w+)?(?:[,\n].*)?", re.DOTALL)
+_GERMAN_STREET = re.compile(
+    r"(?P<street>[^\W\d][\w.'ß -]*?)[ ,]+\d{1,4}(?: ?[a-zA-Z])?(?:[/-]\d{1,4}[a-z]?)?(?:,? *\d{5} .+)?", re.DOTALL
+)
+_ENGLISH_STREET = re.compile(
+    r"\d{1,6}[A-Za-z]? (?P<street>[A-Z][\w.' -]*?)(?:,? +(?:Apt|Suite|Unit|Flat|#)\.? ?\w+)?(?:[,\n].*)?", re.DOTALL
+)
 _POSTAL_LINE = re.compile(r"(?:D-)?\d{5} [A-ZÄÖÜ][\w ./()-]+")
 _SSN = re.compile(r"(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}")
 _TAX_OFFICE = re.compile(r"\d{2,3}/\d{3,4}/\d{4,5}")
@@ -45,7 +50,11 @@ def is_dialled(value: str, *, strict: bool = False) -> bool:
     """
     plain = value.strip()
     digits = sum(character.isdigit() for character in plain)
-    if not 7 <= digits <= 17 or not _DIALLED.fullmatch(plain) or re.fullmatch(r"\d{1,3}(?:\.\d+)+|\d+[.]\d+|\d{4}-\d\d-\d\d.*", plain):
+    if (
+        not 7 <= digits <= 17
+        or not _DIALLED.fullmatch(plain)
+        or re.fullmatch(r"\d{1,3}(?:\.\d+)+|\d+[.]\d+|\d{4}-\d\d-\d\d.*", plain)
+    ):
         return False
     import phonenumbers  # its tables take a moment, and most tables need none
 
@@ -112,8 +121,10 @@ def is_person(value: str) -> bool:
 def is_single_name(value: str) -> bool:
     """Return whether the text is one word that is a frequent first name or surname."""
     plain = value.strip().casefold()
-    return plain in words("first_names") or plain in words("surnames") or all(
-        part in words("first_names") for part in plain.split("-")
+    return (
+        plain in words("first_names")
+        or plain in words("surnames")
+        or all(part in words("first_names") for part in plain.split("-"))
     )
 
 
@@ -125,7 +136,9 @@ def is_address(value: str) -> bool:
     streets = words("street_words")
     if found := _GERMAN_STREET.fullmatch(plain):
         last = re.split(r"[ -]", found["street"].casefold().strip())[-1]
-        if last in streets or last.endswith(("straße", "strasse", "str.", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "steig", "stieg")):
+        if last in streets or last.endswith(
+            ("straße", "strasse", "str.", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "steig", "stieg")
+        ):
             return True
     if found := _ENGLISH_STREET.fullmatch(plain):
         return found["street"].strip().split(" ")[-1].casefold() in streets or (
@@ -150,7 +163,9 @@ def mentioned(text: str) -> set[str]:
     kinds = set()
     if "@" in text and _EMAIL.search(text):
         kinds.add("email")
-    if any(is_phone(found[0]) and is_dialled(found[0], strict=True) for found in re.finditer(r"(?:\+|\b0)[\d ()/-]{8,20}\d", text)):
+    if any(
+        is_phone(found[0]) and is_dialled(found[0], strict=True) for found in re.finditer(r"(?:\+|\b0)[\d ()/-]{8,20}\d", text)
+    ):
         kinds.add("phone")
     if any(is_iban(found[0]) for found in re.finditer(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b", text)):
         kinds.add("iban")

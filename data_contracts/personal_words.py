@@ -30,7 +30,7 @@ WORDS: dict[Kind, str] = {
     "name": """vorname nachname familienname zuname geburtsname name_kunde kundenname mitarbeitername firstname lastname surname forename fullname
         givenname familyname""",
     "email": "email mail emailadresse emailaddress",
-    "phone": "telefon telefonnummer telefonnr phone phonenumber mobil mobile handy handynummer fax rufnummer",
+    "phone": "telefon telefonnummer telefonnr tel telephone phone phonenumber mobil mobile handy handynummer fax rufnummer",
     "address": "strasse straße hausnummer anschrift wohnort adresse address street streetaddress homeaddress",
     "birth_date": "birthdate birthday dateofbirth dob geburtsdatum geburtstag geboren geburtsjahr",
     "iban": "iban bic kontonummer",

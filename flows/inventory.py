@@ -25,7 +25,9 @@ MOST_DATABASE_ROWS = 1_000_000
 Told = Callable[[int, int, str], None]
 
 
-def take_inventory(places: Sequence[str], settings: Settings, *, leave_out: Path | None = None, told: Told | None = None) -> Inventory:
+def take_inventory(
+    places: Sequence[str], settings: Settings, *, leave_out: Path | None = None, told: Told | None = None
+) -> Inventory:
     """Return everything that is found at the places; what cannot be read is a row that says why.
 
     Parameters
@@ -40,11 +42,10 @@ def take_inventory(places: Sequence[str], settings: Settings, *, leave_out: Path
         for done, piece in enumerate(pieces):
             if told is not None:
                 told(done, len(pieces), piece.name)
-            one = unread(piece) if isinstance(piece, Unread) else read_piece(bench, piece)
-            if one is None and isinstance(piece, Piece):
+            made = [unread(piece)] if isinstance(piece, Unread) else read_piece(bench, piece)
+            found += made
+            if not made and isinstance(piece, Piece):
                 _count_as_other(folders, piece)
-            elif one is not None:
-                found.append(one)
     if told is not None:
         told(len(pieces), len(pieces), "")
     sets = _named_apart(found)

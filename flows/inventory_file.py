@@ -149,12 +149,19 @@ def _found(one: DataSet) -> CommentedMap:
 def _column(column: ColumnFigures) -> CommentedMap:
     facts: dict[str, Any] = {"name": column.name, "type": column.type, "unit": column.unit, "missing": column.missing or None}
     facts |= {"invalid": column.invalid or None, "distinct": column.distinct, "constant": column.constant or None}
-    facts |= {"min": column.minimum, "max": column.maximum, "outliers": column.outliers or None}
+    facts |= {"min": _short(column.minimum), "max": _short(column.maximum), "outliers": column.outliers or None}
     if column.personal is not None:
         facts |= {"personal_data": column.personal.gdpr, "kind": column.personal.kind, "by": column.personal.by}
     if column.mentions:
         facts["mentions"] = _flow(dict(column.mentions))
     return _flow({key: value for key, value in facts.items() if value is not None})
+
+
+def _short(value: float | str | None) -> float | str | None:
+    """Return a number with seven digits, which is what people read and single precision holds; whole ones without a point."""
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else float(f"{value:.7g}")
 
 
 def _join(join: Any) -> CommentedMap:

@@ -1,6 +1,7 @@
 """The report of an inventory: one page in both languages, with pictures, that loads nothing from anywhere."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -10,16 +11,16 @@ from flows.inventory_file import Entries
 from flows.use_cases import UseCase
 from leitstand.texts import LANGUAGES, Language, text
 
-POLICY = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
-)
+POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { margin: .5rem 0; } h2 { margin: 2.2rem 0 .4rem; font-size: 1.3rem; } h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .88rem; }
 th, td { border-bottom: 1px solid #d0d7de; padding: .2rem .5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { white-space: nowrap; overflow-wrap: normal; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; } svg { display: block; } svg.wide { max-width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: #1b1f24; }
+td:first-child { min-width: 10rem; } th { white-space: nowrap; overflow-wrap: normal; }
+td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; } svg { display: block; } svg.wide { max-width: 100%; height: auto; }
+svg text { font: 11px system-ui, sans-serif; fill: #1b1f24; }
 .good { color: #1a6b3c; font-weight: 600; } .thin { color: #8a5a00; font-weight: 600; } .unusable { color: #a40e26; font-weight: 600; }
 .personal { color: #a40e26; font-weight: 600; } .quiet { color: #57606a; } details { border-top: 1px solid #d0d7de; padding: .5rem 0; }
 summary { cursor: pointer; font-weight: 600; } .languages label { cursor: pointer; margin-right: 1rem; }
@@ -27,6 +28,7 @@ body:has(#de:checked) [lang=en], body:has(#en:checked) [lang=de] { display: none
 a { color: #1f6f8b; } @media print { .languages { display: none; } }
 """
 MOST_COLUMNS = 200
+MOST_OPEN = 40  # columns; a wider data set is folded, so that the next one can be found
 
 
 def write_page(found: Inventory, entries: Entries, cases: Sequence[UseCase], path: Path, language: Language) -> None:
@@ -36,8 +38,16 @@ def write_page(found: Inventory, entries: Entries, cases: Sequence[UseCase], pat
         for one, name in (("de", "Deutsch"), ("en", "English"))
     )
     title = escape(text("inventory.page_title", language))
-    parts = [_summary(found), _overview(found), _times(found), _use_cases(cases), _personal(found, entries), _joins(found), _others(found)]
-    details = "".join(_details(one, entries, number) for number, one in enumerate(found.sets))
+    parts = [
+        _summary(found),
+        _overview(found),
+        _times(found),
+        _use_cases(cases),
+        _personal(found, entries),
+        _joins(found),
+        _others(found),
+    ]
+    details = "".join(_details(one, entries, number, found.made) for number, one in enumerate(found.sets))
     page = (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">{POLICY}<meta name="viewport" content="width=device-width">'
         f'<title>{title}</title><style>{STYLE}</style></head><body><form class="languages">{choice}</form><h1>{_both("page_title")}</h1>'
@@ -72,7 +82,12 @@ def _summary(found: Inventory) -> str:
     read = [one for one in found.sets if one.problem is None]
     rows = sum(one.rows or 0 for one in read)
     personal = sum(bool(one.personal) for one in read)
-    values = {"sets": len(read), "unread": len(found.sets) - len(read), "personal": personal, "time": f"{found.made:%Y-%m-%d %H:%M} UTC"}
+    values = {
+        "sets": len(read),
+        "unread": len(found.sets) - len(read),
+        "personal": personal,
+        "time": f"{found.made:%Y-%m-%d %H:%M} UTC",
+    }
     return f"<p>{_both('page_summary', **values)} {_figure(rows)} {_both('page_rows')}</p><p class=quiet>{escape(', '.join(found.places))}</p>"
 
 
@@ -80,7 +95,7 @@ def _overview(found: Inventory) -> str:
     rows = []
     for number, one in enumerate(found.sets):
         level = one.verdict.level if one.verdict else "unusable"
-        reason = _said(Said("inventory.because", {"reason": _problem(one)})) if one.problem else "".join(_said(r) + " " for r in one.verdict.reasons)  # type: ignore[union-attr]
+        reason = "".join(_said(said) + " " for said in _reasons(one))
         kinds = sorted({column.personal.kind for column in one.personal if column.personal})
         rows.append(
             f'<tr><td><a href="#s{number}">{escape(one.name)}</a></td><td>{escape(one.format)}</td><td class=n>{_figure(one.files)}</td>'
@@ -89,6 +104,12 @@ def _overview(found: Inventory) -> str:
             f"<td><span class={level}>{_both(f'level_{level}')}</span> {reason}</td></tr>"
         )
     return f"<h2>{_both('page_sets')}</h2>{_table(('name', 'format', 'files', 'rows', 'columns', 'personal', 'time', 'verdict'), rows)}"
+
+
+def _reasons(one: DataSet) -> tuple[Said, ...]:
+    if one.problem is not None:
+        return (Said("inventory.because", {"reason": _problem(one)}),)
+    return one.verdict.reasons if one.verdict else ()
 
 
 def _problem(one: DataSet) -> Said:
@@ -146,7 +167,11 @@ def _joins(found: Inventory) -> str:
         f"{'' if not join.unique else ', ' + _both('join_unique')}</td></tr>"
         for join in found.joins
     ]
-    return f"<h2>{_both('page_joins')}</h2>{_table(('set', 'column', 'other_set', 'other_column', 'overlap', 'found_by'), rows)}" if rows else ""
+    return (
+        f"<h2>{_both('page_joins')}</h2>{_table(('set', 'column', 'other_set', 'other_column', 'overlap', 'found_by'), rows)}"
+        if rows
+        else ""
+    )
 
 
 def _others(found: Inventory) -> str:
@@ -156,13 +181,13 @@ def _others(found: Inventory) -> str:
     return f"<h2>{_both('page_others')}</h2><p>{shown}</p>"
 
 
-def _details(one: DataSet, entries: Entries, number: int) -> str:
+def _details(one: DataSet, entries: Entries, number: int, made: datetime) -> str:
     if one.problem is not None:
         return (
             f'<details id="s{number}"><summary>{escape(one.name)}</summary><p class=quiet>{escape(one.path)}</p>'
             f"<p class=unusable>{_said(Said('inventory.because', {'reason': _problem(one)}))}</p></details>"
         )
-    facts = "".join(f"<li>{fact}</li>" for fact in _facts(one, entries.of(one.name)))
+    facts = "".join(f"<li>{fact}</li>" for fact in _facts(one, entries.of(one.name), made))
     shown = one.columns[:MOST_COLUMNS]
     rows = [_column(column, one, entries.column(one.name, column.name)) for column in shown]
     more = f"<p>{_both('page_more', count=len(one.columns) - len(shown))}</p>" if len(shown) < len(one.columns) else ""
@@ -170,28 +195,52 @@ def _details(one: DataSet, entries: Entries, number: int) -> str:
     maps = pictures.missing_map(one, "missing")
     times = pictures.coverage(one, "coverage")
     return (
-        f'<details id="s{number}" open><summary>{escape(one.name)}</summary><p class=quiet>{escape(one.path)}</p><ul>{facts}</ul>'
+        f'<details id="s{number}"{" open" if len(one.columns) <= MOST_OPEN else ""}><summary>{escape(one.name)}</summary><p class=quiet>{escape(one.path)}</p><ul>{facts}</ul>'
         + (f"<h3>{_both('page_coverage')}</h3><div class=scroll>{times}</div>" if times else "")
         + (f"<h3>{_both('page_missing')}</h3><div class=scroll>{maps}</div>" if maps else "")
         + f"{_table(heads, rows)}{more}</details>"
     )
 
 
-def _facts(one: DataSet, entered: Mapping[str, object]) -> list[str]:
-    made = [_both(f"entry_{key}", value=entered[key]) for key in ("owner", "purpose", "retention", "source_system", "note") if entered.get(key)]
+def _facts(one: DataSet, entered: Mapping[str, object], now: datetime) -> list[str]:
+    made = [
+        _both(f"entry_{key}", value=entered[key])
+        for key in ("owner", "purpose", "retention", "source_system", "note")
+        if entered.get(key)
+    ]
     made.append(_both("fact_keys", keys=" / ".join(" + ".join(key) for key in one.keys)) if one.keys else _both("fact_no_keys"))
     if one.duplicates:
         made.append(f"{_figure(one.duplicates)} {_both('fact_duplicates')}")
     if one.time is not None:
-        values = {"column": one.time.column, "first": f"{one.time.first:%Y-%m-%d %H:%M}", "last": f"{one.time.last:%Y-%m-%d %H:%M}"}
+        values = {
+            "column": one.time.column,
+            "first": f"{one.time.first:%Y-%m-%d %H:%M}",
+            "last": f"{one.time.last:%Y-%m-%d %H:%M}",
+        }
         made.append(_both("fact_time", **values))
         if one.time.step_seconds:
             step, longest = _duration(one.time.step_seconds), _duration(one.time.longest_gap_seconds)
-            made.append(_said(Said("inventory.fact_gaps" if one.time.gaps else "inventory.fact_no_gaps", {"step": step, "gaps": one.time.gaps, "longest": longest})))
+            made.append(
+                _said(
+                    Said(
+                        "inventory.fact_gaps" if one.time.gaps else "inventory.fact_no_gaps",
+                        {"step": step, "gaps": one.time.gaps, "longest": longest},
+                    )
+                )
+            )
+    if (hours := one.freshness_hours(now)) is not None:
+        made.append(_said(Said("inventory.fact_fresh", {"age": _duration(hours * 3600)})))
     if one.modified is not None:
         made.append(_both("fact_modified", time=f"{one.modified:%Y-%m-%d %H:%M}"))
-    made += [f"{_both('fact_target')} <b>{escape(target.column)}</b> ({_both(f'task_{target.task}')}): {_said(target.reason)}" for target in one.targets]
+    made += [
+        f"{_both('fact_target')} <b>{escape(target.column)}</b> ({_both(f'task_{target.task}')}): {_said(target.reason)}"
+        for target in one.targets
+    ]
     return made + [_said(note) for note in one.notes]
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d}" if time == datetime.combine(time, datetime.min.time()) else f"{time:%Y-%m-%d %H:%M}"
 
 
 def _duration(seconds: float) -> Said:
@@ -203,8 +252,10 @@ def _duration(seconds: float) -> Said:
 
 def _column(column: ColumnFigures, one: DataSet, entered: Mapping[str, object]) -> str:
     read = one.figures_of or one.rows or 1
-    missing = f"{100 * column.missing / read:.1f} %" if column.missing else "–"
-    low, high = ((_figure(value) if isinstance(value, float) else escape(str(value or ""))) for value in (column.minimum, column.maximum))
+    missing = f"{_figure(round(100 * column.missing / read, 1))} %" if column.missing else "–"
+    low, high = (
+        (_figure(value) if isinstance(value, float) else escape(str(value or ""))) for value in (column.minimum, column.maximum)
+    )
     unit = escape(str(entered.get("unit") or column.unit or ""))
     guessed = " ?" if column.unit_by == "values" and not entered.get("unit") else ""
     return (

@@ -80,7 +80,7 @@ def time_lines(sets: Sequence[DataSet], label: str) -> str:
     first = min(one.time.first for one in timed if one.time)
     last = max(one.time.last for one in timed if one.time)
     span = max((last - first).total_seconds(), 1.0)
-    parts = [_axis(first, last, span, len(timed))]
+    parts = [_axis(first, span, len(timed))]
     for row, one in enumerate(timed):
         assert one.time is not None, "only such were kept"
         start = LINE_LEFT + LINE_WIDTH * (one.time.first - first).total_seconds() / span
@@ -99,10 +99,9 @@ def time_lines(sets: Sequence[DataSet], label: str) -> str:
     )
 
 
-def _axis(first: datetime, last: datetime, span: float, lines: int) -> str:
-    years = last.year - first.year
+def _axis(first: datetime, span: float, lines: int) -> str:
     steps = 5
-    form = "%Y" if years >= steps else "%Y-%m" if span > 90 * 86_400 else "%Y-%m-%d"
+    form = "%Y-%m" if span > 180 * 86_400 else "%Y-%m-%d"
     made = []
     for step in range(steps + 1):
         place = LINE_LEFT + LINE_WIDTH * step / steps

@@ -67,7 +67,13 @@ def judge_use_case(project: Project, found: Inventory) -> UseCase:
     verdict: Answer = "missing" if not holders else "thin" if lacking or not all(good for good, _ in reasons) else "enough"
     record += [said for good, said in _more(project, reasons)]
     return UseCase(
-        project.name, project.spec.title, verdict, tuple(said for _, said in reasons), missing, tuple(record), tuple(one.name for one in lacking)
+        project.name,
+        project.spec.title,
+        verdict,
+        tuple(said for _, said in reasons),
+        missing,
+        tuple(record),
+        tuple(one.name for one in lacking),
     )
 
 
@@ -89,12 +95,23 @@ def _labels(project: Project, holders: list[tuple[DataSet, ColumnFigures]]) -> l
     needed = max(FEWEST_ROWS, ROWS_PER_COLUMN * features)
     key = "case_rows_enough" if labelled >= needed else "case_rows_few"
     made = [
-        (labelled >= needed, Said(f"inventory.{key}", {"dataset": one.name, "rows": labelled, "target": target.name, "needed": needed, "columns": features}))
+        (
+            labelled >= needed,
+            Said(
+                f"inventory.{key}",
+                {"dataset": one.name, "rows": labelled, "target": target.name, "needed": needed, "columns": features},
+            ),
+        )
     ]
     if project.spec.task == "classification" and 1 < target.distinct <= len(target.histogram):
         smallest = round(min(target.histogram) * labelled / max(sum(target.histogram), 1))
         key = "case_class_enough" if smallest >= FEWEST_PER_CLASS else "case_class_few"
-        made.append((smallest >= FEWEST_PER_CLASS, Said(f"inventory.{key}", {"rows": smallest, "classes": target.distinct, "needed": FEWEST_PER_CLASS})))
+        made.append(
+            (
+                smallest >= FEWEST_PER_CLASS,
+                Said(f"inventory.{key}", {"rows": smallest, "classes": target.distinct, "needed": FEWEST_PER_CLASS}),
+            )
+        )
     return made
 
 
@@ -106,7 +123,15 @@ def _history(project: Project, sets: Sequence[DataSet], holders: list[tuple[Data
     days = (timed.last - timed.first).total_seconds() / 86_400
     key = "case_history_year" if days >= DAYS_OF_A_YEAR else "case_history_short"
     # Short is said and not held against it: whether there are seasons, only people know.
-    return [(True, Said(f"inventory.{key}", {"days": round(days), "first": f"{timed.first:%Y-%m-%d}", "last": f"{timed.last:%Y-%m-%d}", "gaps": timed.gaps}))]
+    return [
+        (
+            True,
+            Said(
+                f"inventory.{key}",
+                {"days": round(days), "first": f"{timed.first:%Y-%m-%d}", "last": f"{timed.last:%Y-%m-%d}", "gaps": timed.gaps},
+            ),
+        )
+    ]
 
 
 def _record(column: Column) -> Said:

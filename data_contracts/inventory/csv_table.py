@@ -28,7 +28,16 @@ LONGEST_LINE = 4 << 20
 MOST_INVALID = 0.05  # with more values of another type a column is one of texts
 MOST_LEFT_OUT = 0.01  # of the rows, because they have another number of values; with more the file is no table
 LARGEST_WHOLE = 9e15  # beyond, a double no longer holds every whole number
-_DATES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%y", "%d.%m.%y %H:%M", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
+_DATES = (
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%y",
+    "%d.%m.%y %H:%M",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+)
 STRAY = 1.1  # a tenth of all quotes may stand inside values of a file that encloses values in quotes
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 
@@ -90,7 +99,9 @@ def load_csv(bench: Workbench, files: Sequence[Path], form: Format) -> Table:
         again = {name for name in table.unsure if _invalid(bench, table, name) > MOST_INVALID}
         if again:
             bench.connection.execute("DROP TABLE t")
-            notes += [Said("inventory.note_mixed_column", {"column": name, "type": reading.types[name]}) for name in sorted(again)]
+            notes += [
+                Said("inventory.note_mixed_column", {"column": name, "type": reading.types[name]}) for name in sorted(again)
+            ]
             table = _read(bench, source, reading.as_texts(again))
         left_out, example = _left_out(bench)
     except duckdb.Error as error:
@@ -117,7 +128,7 @@ def _source(files: Sequence[Path], form: Format, *, padded: bool = False) -> str
     return (
         f"read_csv([{names}], columns={{{columns}}}, auto_detect=false, delim={literal(delimiter)}, quote={quote}, escape={quote}, "
         f"header={str(form.header).lower()}, skip={form.skip_lines if form.delimiter != WHITESPACE else 0}, nullstr=[{missing}], "
-        f"store_rejects=true, max_line_size={LONGEST_LINE}, strict_mode=false, "
+        f"store_rejects=true, max_line_size={LONGEST_LINE}, "
         f"null_padding={str(padded).lower()}, parallel={str(len(files) == 1 and not padded).lower()})"
     )
 
@@ -127,15 +138,15 @@ def _is_quoted(path: Path, delimiter: str) -> bool:
     with path.open("rb") as file:
         head = file.read(SAMPLE_BYTES).replace(b'""', b"")
     mark = re.escape(delimiter.encode())
-    enclosing = len(re.findall(rb'(?:^|(?<=' + mark + rb'))"|"(?=' + mark + rb'|\r?$)', head, re.MULTILINE))
+    enclosing = len(re.findall(rb"(?:^|(?<=" + mark + rb'))"|"(?=' + mark + rb"|\r?$)", head, re.MULTILINE))
     return head.count(b'"') <= STRAY * enclosing
 
 
 def _is_short(bench: Workbench, source: str) -> bool:
     """Return whether lines of the beginning have fewer values than there are columns: an export that leaves empty ends off."""
     read = len(bench.rows(f"SELECT f0 FROM {source} LIMIT {SAMPLE_ROWS}"))
-    left_out, _ = _left_out(bench)
-    return left_out > MOST_LEFT_OUT * (left_out + read)
+    short, _ = _left_out(bench, "WHERE error_type = 'MISSING COLUMNS'")
+    return short > MOST_LEFT_OUT * (short + read)
 
 
 def _reading(bench: Workbench, source: str, form: Format) -> Reading:
@@ -170,7 +181,9 @@ def _type(texts: pa.ChunkedArray, marks: set[Decimal]) -> ColumnType:
 def _mostly_numbers(texts: pa.ChunkedArray) -> bool:
     """Return whether nearly all texts are plain numbers, so that the others are faults in a column of numbers and not the other way round."""
     present = [text for text in texts.to_pylist() if text is not None][:2000]
-    good = sum(text.strip().replace(".", "", 1).replace(",", "", 1).lstrip("+-").isdigit() and not _is_code(text) for text in present)
+    good = sum(
+        text.strip().replace(".", "", 1).replace(",", "", 1).lstrip("+-").isdigit() and not _is_code(text) for text in present
+    )
     return len(present) >= 20 and good >= (1 - MOST_INVALID) * len(present)
 
 
@@ -213,11 +226,11 @@ def _invalid(bench: Workbench, table: Table, name: str) -> float:
     return bad / max(bad + good, 1)
 
 
-def _left_out(bench: Workbench) -> tuple[int, int]:
+def _left_out(bench: Workbench, where: str = "") -> tuple[int, int]:
     """Return how many lines DuckDB left out, and the first of them (1-based)."""
     if not bench.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'"):
         return 0, 0
-    lines, first = bench.one("SELECT count(DISTINCT (file_id, line)), coalesce(min(line), 0) FROM reject_errors")
+    lines, first = bench.one(f"SELECT count(DISTINCT (file_id, line)), coalesce(min(line), 0) FROM reject_errors {where}")
     bench.connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     return lines, first
 
@@ -255,5 +268,3 @@ def _decoded(raw: bytes, encoding: str) -> tuple[str, bool]:
         return raw.decode("utf-8"), True
     except UnicodeDecodeError:
         return raw.decode(encoding, errors="replace"), False
-
-

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from data_contracts.inference import infer_contract
 from data_contracts.inventory import profile, structure
 from data_contracts.inventory.found import ColumnFigures, DataSet
 from data_contracts.inventory.joins import sketch
+from data_contracts.inventory.places import FILE_SETS
 from data_contracts.inventory.verdict import judge
 from data_contracts.inventory.workbench import Table, Workbench
 from data_contracts.personal import MOST_TEXTS, Finding, find_personal, may_be_birth_dates
@@ -24,6 +26,7 @@ from leitstand.now import now
 
 LONG_TEXT = 25  # characters on average; in shorter texts the whole is looked at, not what is mentioned inside
 CONTRACT_ROWS = 5_000
+CHANGED = "changed_at"
 
 
 def describe(bench: Workbench, table: Table, one: DataSet) -> DataSet:
@@ -45,7 +48,8 @@ def describe(bench: Workbench, table: Table, one: DataSet) -> DataSet:
         columns=columns,
         keys=keys,
         duplicates=structure.count_duplicates(bench, table, keys),
-        time=structure.time_figures(bench, table, scans),
+        # when a file was last written says when somebody copied it, not when it was recorded
+        time=structure.time_figures(bench, table, scans, leave_out=CHANGED if one.format in FILE_SETS else None),
         targets=structure.find_targets(columns, table.rows, keys),
         sketches=sketch(bench, table, scans),
         notes=(*one.notes, *table.notes),
@@ -76,12 +80,13 @@ def _with_personal(columns: tuple[ColumnFigures, ...], some: pd.DataFrame) -> tu
 
 def _texts(values: pd.Series, column: ColumnFigures) -> list[str]:
     """Return different texts of a column, spread over it; whole numbers of as many digits as a tax id has, too."""
-    if column.type == "integer" and (column.minimum or 0) >= 1e10 and float(column.maximum or 0) < 1e11:
-        return [f"{int(value)}" for value in _spread(values)]
+    low, high = column.minimum, column.maximum
+    if column.type == "integer" and isinstance(low, float) and isinstance(high, float) and low >= 1e10 and high < 1e11:
+        return [f"{value:.0f}" for value in _spread(values)]
     return [str(value) for value in _spread(values)] if column.type == "string" else []
 
 
-def _spread(values: pd.Series) -> list[object]:
+def _spread(values: pd.Series) -> list[Any]:
     different = values.dropna().drop_duplicates()
     return list(different.iloc[:: max(1, -(-len(different) // MOST_TEXTS))])
 
@@ -110,7 +115,9 @@ def _contract(
         return made
     figures = {column.name: column for column in columns}
     key = next((key[0] for key in keys if len(key) == 1), None)
-    return made.model_copy(update={"columns": tuple(_corrected(column, figures[column.name], key, some) for column in made.columns)})
+    return made.model_copy(
+        update={"columns": tuple(_corrected(column, figures[column.name], key, some) for column in made.columns)}
+    )
 
 
 def _corrected(column: Column, all_rows: ColumnFigures, key: str | None, some: pd.DataFrame) -> Column:

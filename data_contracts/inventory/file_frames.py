@@ -37,7 +37,18 @@ def read_heads(files: FileSet) -> tuple[pd.DataFrame, tuple[Said, ...]]:
     for path in files.files:
         try:
             rows.append(_row(path, files.folder, _HEADS[files.kind]))
-        except (OSError, ValueError, EOFError, KeyError, IndexError, AttributeError, TypeError, struct.error, zipfile.BadZipFile, RecursionError) as error:
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            KeyError,
+            IndexError,
+            AttributeError,
+            TypeError,
+            struct.error,
+            zipfile.BadZipFile,
+            RecursionError,
+        ) as error:
             broken.append((path, " ".join(str(error).split())[:120] or type(error).__name__))
     if not rows:
         raise SourceError("inventory.unreadable", path=broken[0][0], detail=broken[0][1])
@@ -91,7 +102,7 @@ def _image(path: Path) -> dict[str, Any]:
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(str(error).replace(str(path), path.name)) from error
     try:
-        made["taken_at"] = datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S") if taken else None  # noqa: DTZ007 - cameras tell no zone
+        made["taken_at"] = datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S") if taken else None  # cameras tell no zone
     except ValueError:
         made["taken_at"] = None
     return made
@@ -109,7 +120,12 @@ def _pdf(path: Path) -> dict[str, Any]:
         if reader.is_encrypted and not reader.decrypt(""):
             return {"pages": None, "encrypted": True, "has_text": None, "beginning": None}
         beginning = (reader.pages[0].extract_text() or "").strip() if reader.pages else ""
-        return {"pages": len(reader.pages), "encrypted": False, "has_text": bool(beginning), "beginning": beginning[:2000] or None}
+        return {
+            "pages": len(reader.pages),
+            "encrypted": False,
+            "has_text": bool(beginning),
+            "beginning": beginning[:2000] or None,
+        }
     except (PyPdfError, RecursionError, NotImplementedError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -124,7 +140,9 @@ def _points(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(1 << 14).decode("latin-1")
     if suffix == ".pcd":
-        said = dict(_PCD_TYPES.findall(head.partition("\nDATA")[0] + "\nDATA " + head.partition("\nDATA")[2].split("\n")[0].strip()))
+        said = dict(
+            _PCD_TYPES.findall(head.partition("\nDATA")[0] + "\nDATA " + head.partition("\nDATA")[2].split("\n")[0].strip())
+        )
         count = said.get("POINTS") or int(said["WIDTH"]) * int(said["HEIGHT"])
         return {"points": int(count), "fields": said["FIELDS"].strip(), "encoding": said["DATA"].strip()}
     if not head.startswith("ply") or not (found := _PLY_ELEMENT.search(head)):
@@ -158,7 +176,12 @@ def _arrays(path: Path) -> dict[str, Any]:
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shapes.append(read(member)[0])
     values = sum(int(np.prod(shape)) for shape in shapes)
-    return {"arrays": len(names), "names": " ".join(sorted(names)[:20]), "values": values, "longest": max((s[0] for s in shapes if s), default=1)}
+    return {
+        "arrays": len(names),
+        "names": " ".join(sorted(names)[:20]),
+        "values": values,
+        "longest": max((s[0] for s in shapes if s), default=1),
+    }
 
 
 _HEADS: dict[Kind, Callable[[Path], dict[str, Any]]] = {

@@ -1,7 +1,7 @@
 """What the inventory says of a data set: plain facts, free of any file format and of the tool that found them."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from data_contracts.personal import Finding
@@ -115,8 +115,7 @@ class DataSet:
     duplicates : rows that stand there a second time; None where not counted
     keys : columns, or pairs of columns, whose values tell the rows apart
     modified : when its newest file was last changed; None for a database
-    newest : the newest point in time in it, or else ``modified``
-    samples : the sketch of each column's values, for finding joins; shape (≤ 256,) of 64-bit hashes
+    sketches : the sketch of each column's values, for finding joins; shape (≤ 256,) of 64-bit hashes
     """
 
     name: str
@@ -138,6 +137,16 @@ class DataSet:
     sketches: dict[str, "Sketch"] = field(default_factory=dict)
     foreign_keys: tuple[tuple[str, str, str], ...] = ()
     problem: LeitstandError | None = None
+
+    def freshness_hours(self, now: datetime) -> float | None:
+        """Return how old the newest row is, or else the newest file; negative where the data are of a time to come.
+
+        Parameters
+        ----------
+        now : aware; a time without zone in the data is taken as UTC
+        """
+        newest = self.time.last.replace(tzinfo=UTC) if self.time is not None else self.modified
+        return None if newest is None else (now - newest).total_seconds() / 3600
 
     @property
     def personal(self) -> tuple[ColumnFigures, ...]:

@@ -30,7 +30,9 @@ def sketch(bench: Workbench, table: Table, scans: dict[str, Scan]) -> dict[str, 
         column = table.column(name)
         text = f"CAST(CAST({column} AS HUGEINT) AS VARCHAR)" if kind == "integer" else f"CAST({column} AS VARCHAR)"
         most = min(_ALL - 1, _ALL // one.distinct * SKETCH_SIZE * WIDER) if one.distinct > SKETCH_SIZE * WIDER else _ALL - 1
-        query = f"SELECT DISTINCT hash({text}) AS h FROM t WHERE {column} IS NOT NULL AND h <= {most} ORDER BY h LIMIT {SKETCH_SIZE}"
+        query = (
+            f"SELECT DISTINCT hash({text}) AS h FROM t WHERE {column} IS NOT NULL AND h <= {most} ORDER BY h LIMIT {SKETCH_SIZE}"
+        )
         hashes = frozenset(row[0] for row in bench.rows(query))
         running = kind == "integer" and one.high - one.low < 2 * one.distinct
         made[name] = Sketch(hashes, len(hashes) < SKETCH_SIZE and most == _ALL - 1, one.distinct, running)
@@ -62,7 +64,18 @@ def _declared(sets: Sequence[DataSet]) -> list[Join]:
             if right is not None:
                 here, there = one.sketches.get(column), right.sketches.get(other_column)
                 overlap = _overlap(here, there) if here and there else 1.0
-                made.append(Join(one.name, column, other, other_column, overlap, column == other_column, True, (other_column,) in right.keys))
+                made.append(
+                    Join(
+                        one.name,
+                        column,
+                        other,
+                        other_column,
+                        overlap,
+                        column == other_column,
+                        True,
+                        (other_column,) in right.keys,
+                    )
+                )
     return made
 
 

@@ -125,7 +125,9 @@ def _sets_of(folder: Folder, kind: Kind) -> Iterator[FileSet]:
 
 def _only(folder: Folder, kind: Kind) -> bool:
     for one in folder.below():
-        strange = [file for found, files in one.files.items() if found != kind for file in files if file.suffix.lower() not in BESIDE]
+        strange = [
+            file for found, files in one.files.items() if found != kind for file in files if file.suffix.lower() not in BESIDE
+        ]
         if strange or any(suffix not in BESIDE for suffix in one.others):
             return False
     return True

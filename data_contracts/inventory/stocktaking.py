@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,9 +22,8 @@ from data_contracts.spreadsheets import read_excel, sheet_names
 from leitstand.errors import LeitstandError, SourceError
 from leitstand.spec import Source
 
-
-
 LONGEST_NAME = 60  # characters; longer ones are no names
+SMALL_FILE = 1 << 14  # bytes; no line of names is longer
 LARGEST_RECORD = 1 << 20  # bytes; larger files hold more than one record
 FEWEST_ROWS_OF_TEXT = 3  # a text file with fewer lines of as many values is prose with a comma in it
 
@@ -36,6 +36,7 @@ class Piece:
     ----------
     load : puts it on the workbench
     lenient : whether a failure only says that it is no table, which makes it one of the other files
+    alone : makes a data set of one of the files; None where there is just one, or where they only make sense together
     """
 
     name: str
@@ -46,6 +47,7 @@ class Piece:
     lenient: bool = False
     keys: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[tuple[str, str, str], ...] = ()
+    alone: "Callable[[Path], Piece] | None" = None
 
 
 @dataclass(frozen=True)
@@ -59,25 +61,36 @@ class Unread:
     problem: LeitstandError
 
 
-def read_piece(bench: Workbench, piece: Piece) -> DataSet | None:
-    """Return the described data set, or one that says why it cannot be read; None where it is no table and need not be one."""
+def read_piece(bench: Workbench, piece: Piece) -> list[DataSet]:
+    """Return the described data set, or one that says why it cannot be read; nothing where it is no table and need not be one.
+
+    Files that make a data set together only if all of them can be read are otherwise a data set each.
+    """
     size, modified = file_times(piece.files) if piece.files else (0, None)
     one = DataSet(
-        piece.name, piece.path, piece.format, max(len(piece.files), 1), size, modified=modified,
-        keys=piece.keys, foreign_keys=piece.foreign_keys,
-    )  # fmt: skip
+        name=piece.name,
+        path=piece.path,
+        format=piece.format,
+        files=max(len(piece.files), 1),
+        bytes=size,
+        modified=modified,
+        keys=piece.keys,
+        foreign_keys=piece.foreign_keys,
+    )
     try:
         with bench.clean():
             table = piece.load(bench)
-            if piece.lenient and table.read < FEWEST_ROWS_OF_TEXT:
-                return None
-            return describe(bench, table, one)
+            prose = piece.lenient and table.read < FEWEST_ROWS_OF_TEXT * len(piece.files)
+            return [] if prose else [describe(bench, table, one)]
     except LeitstandError as error:
-        return None if piece.lenient else refused(one, error)
+        problem = error
     except MemoryError:
-        return refused(one, SourceError("inventory.too_large", path=piece.path))
+        problem = SourceError("inventory.too_large", path=piece.path)
     except Exception as error:  # one data set must not cost all others their place
-        return None if piece.lenient else refused(one, SourceError("inventory.unreadable", path=piece.path, detail=tables.first_line(error)))
+        problem = SourceError("inventory.unreadable", path=piece.path, detail=tables.first_line(error))
+    if piece.alone is not None:
+        return [found for path in piece.files for found in read_piece(bench, piece.alone(path))]
+    return [] if piece.lenient else [refused(one, problem)]
 
 
 def refused(one: DataSet, error: LeitstandError) -> DataSet:
@@ -112,7 +125,13 @@ def frames_piece(
 ) -> Piece:  # fmt: skip
     """Return a data set that comes in frames, such as a table of a database."""
     return Piece(
-        name, path, form, (), lambda bench: tables.load_frames(bench, frames(), rows(), most), keys=keys, foreign_keys=foreign_keys
+        name,
+        path,
+        form,
+        (),
+        lambda bench: tables.load_frames(bench, frames(), rows(), most),
+        keys=keys,
+        foreign_keys=foreign_keys,
     )
 
 
@@ -126,6 +145,7 @@ def _texts(folder: Folder) -> Iterator[Piece | Unread]:
                 raise SourceError("contracts.file_empty", path=path)
             refuse_endless_lines(path)
             form = _format(path)
+            _refuse_no_rows(path, form)
         except LeitstandError as error:
             if kind == "text":
                 folder.others[path.suffix.lower()] += 1
@@ -140,9 +160,17 @@ def _texts(folder: Folder) -> Iterator[Piece | Unread]:
         else:
             together[form].append(path)
     for form, paths in together.items():
-        lenient = all(kinds[path] == "text" for path in paths)
-        name, place = _called(folder.path, paths)
-        yield Piece(name, place, "csv", tuple(paths), lambda bench, p=tuple(paths), f=form: load_csv(bench, p, f), lenient)  # type: ignore[misc]
+        yield _text(form, paths, lenient=all(kinds[path] == "text" for path in paths))
+
+
+def _text(form: Format, paths: Sequence[Path], *, lenient: bool) -> Piece:
+    name, place = _called(paths[0].parent, paths)
+    alone = partial(_alone, form, lenient) if len(paths) > 1 else None
+    return Piece(name, place, "csv", tuple(paths), lambda bench: load_csv(bench, paths, form), lenient, alone=alone)
+
+
+def _alone(form: Format, lenient: bool, path: Path) -> Piece:
+    return _text(form, [path], lenient=lenient)
 
 
 def _format(path: Path) -> Format:
@@ -151,6 +179,14 @@ def _format(path: Path) -> Format:
     if form.header and any(len(name) > LONGEST_NAME or (" " in name and name[-1] in ".!?…") for name in form.names):
         return detect_format(path, encoding=None, delimiter=None, header=False)
     return form
+
+
+def _refuse_no_rows(path: Path, form: Format) -> None:
+    """Refuse a file that has names and no rows, which would vanish among others with the same names."""
+    if form.header and path.stat().st_size < SMALL_FILE:
+        lines = [line for line in path.read_text(encoding=form.encoding, errors="replace").splitlines() if line.strip()]
+        if len(lines) <= 1 + form.skip_lines:
+            raise SourceError("contracts.no_rows", path=path)
 
 
 def _sheets(path: Path) -> Iterator[Piece | Unread]:
@@ -176,8 +212,13 @@ def _together(
     for path in folder.files.get(kind, ()):
         groups[columns(path) or path].append(path)
     for paths in groups.values():
-        name, place = _called(folder.path, paths)
-        yield Piece(name, place, kind, tuple(paths), lambda bench, p=tuple(paths): load(bench, p))  # type: ignore[misc]
+        yield _alike(kind, load, paths)
+
+
+def _alike(kind: Kind, load: Callable[[Workbench, Sequence[Path]], Table], paths: Sequence[Path]) -> Piece:
+    name, place = _called(paths[0].parent, paths)
+    alone = (lambda path: _alike(kind, load, [path])) if len(paths) > 1 else None
+    return Piece(name, place, kind, tuple(paths), lambda bench: load(bench, paths), alone=alone)
 
 
 def _parquet_columns(path: Path) -> object:
@@ -217,5 +258,3 @@ def _called(folder: Path, paths: Sequence[Path]) -> tuple[str, str]:
 def _unreadable(path: Path, error: Exception) -> SourceError:
     detail = error.strerror if isinstance(error, OSError) and error.strerror else tables.first_line(error)
     return SourceError("inventory.unreadable", path=path, detail=detail)
-
-

@@ -68,9 +68,9 @@ def count_duplicates(bench: Workbench, table: Table, keys: tuple[tuple[str, ...]
     return table.read - int(different)
 
 
-def time_figures(bench: Workbench, table: Table, scans: dict[str, Scan]) -> TimeFigures | None:
+def time_figures(bench: Workbench, table: Table, scans: dict[str, Scan], *, leave_out: str | None = None) -> TimeFigures | None:
     """Return how the rows lie in time, by the column that tells it best; None where none does."""
-    times = [name for name, kind in table.types.items() if kind in TIMES and scans[name].present]
+    times = [name for name, kind in table.types.items() if kind in TIMES and scans[name].present and name != leave_out]
     if not times:
         return None
     name = min(times, key=lambda one: (not name_words(one) & TIME_WORDS, table.read - scans[one].present))
@@ -83,7 +83,9 @@ def time_figures(bench: Workbench, table: Table, scans: dict[str, Scan]) -> Time
             f"SELECT count(*), coalesce(max(step), 0) FROM ({steps}) WHERE step > {GAP_STEPS} * {float(usual)!r}"
         )
     first, last = scans[name].low, scans[name].high
-    return TimeFigures(name, first, last, float(usual) if usual else None, gaps, float(longest), _coverage(bench, column, first, last))
+    return TimeFigures(
+        name, first, last, float(usual) if usual else None, gaps, float(longest), _coverage(bench, column, first, last)
+    )
 
 
 def _coverage(bench: Workbench, column: str, first: object, last: object) -> tuple[int, ...]:
@@ -100,7 +102,11 @@ def find_targets(columns: tuple[ColumnFigures, ...], rows: int, keys: tuple[tupl
     possible = [
         column
         for column in columns
-        if column.type not in TIMES and not column.constant and column.distinct > 1 and column.name not in single and column.personal is None
+        if column.type not in TIMES
+        and not column.constant
+        and column.distinct > 1
+        and column.name not in single
+        and column.personal is None
     ]
     made = []
     for column in possible:

@@ -131,7 +131,7 @@ def _to_arrow(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pa.Table:
         values = frame.iloc[:, place]
         if types[name] in ("integer", "number") and pd.api.types.is_numeric_dtype(values.dtype):
             arrays.append(pa.array(values.to_numpy(dtype=np.float64, na_value=np.nan), from_pandas=True))
-        elif types[name] in ("boolean", "timestamp") and not values.dtype == object:
+        elif types[name] in ("boolean", "timestamp") and values.dtype != object:
             arrays.append(pa.Array.from_pandas(values))
         else:
             arrays.append(pa.array([None if _gone(value) else str(value) for value in values], pa.string()))

@@ -24,7 +24,7 @@ def judge(one: DataSet) -> Verdict:
     if rows < needed and one.format in FILE_SETS:
         reasons.append(("thin", Said("inventory.verdict_few_files", {"files": rows, "needed": needed})))
     elif rows < needed:
-        reasons.append(("thin", Said("inventory.verdict_few_rows", {"rows": rows, "needed": needed, "columns": len(useful)})))
+        reasons.append(("thin", Said("inventory.verdict_few_rows", {"rows": rows, "needed": needed})))
     read = one.figures_of or rows
     empty = [column.name for column in one.columns if column.missing > MOST_MISSING * read]
     if empty:

@@ -57,7 +57,7 @@ class Workbench:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "temp_directory": str(scratch / "spill"),
             "autoinstall_known_extensions": False,
@@ -94,7 +94,9 @@ class Workbench:
         """Make the table ``t`` of an Arrow table, or put its rows below those that are there."""
         self.connection.register("arrived", arrow)
         try:
-            self.connection.execute("INSERT INTO t SELECT * FROM arrived" if append else "CREATE TABLE t AS SELECT * FROM arrived")
+            self.connection.execute(
+                "INSERT INTO t SELECT * FROM arrived" if append else "CREATE TABLE t AS SELECT * FROM arrived"
+            )
         finally:
             self.connection.unregister("arrived")
 

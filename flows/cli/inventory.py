@@ -8,6 +8,8 @@ import typer
 from flows.cli.app import Json, app, call, emit, settings
 
 if TYPE_CHECKING:  # these load DuckDB and pandas, which '--help' does not need
+    from datetime import datetime
+
     from data_contracts.inventory.found import DataSet, Inventory
     from flows.inventory_output import Written
 
@@ -21,10 +23,13 @@ FOLDER = "inventory"
 def inventory(
     places: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH_OR_URL...", help="Files, folders, database URLs, or env:NAME of a variable that holds a URL."),
+        typer.Argument(
+            metavar="PATH_OR_URL...", help="Files, folders, database URLs, or env:NAME of a variable that holds a URL."
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for inventory.yaml, the report and the contracts; by default 'inventory' in the workspace.")
+        Path | None,
+        typer.Option(help="Folder for inventory.yaml, the report and the contracts; by default 'inventory' in the workspace."),
     ] = None,
     project: Annotated[
         str | None, typer.Option(help="Say whether this project has enough data; without PATH, its own sources are looked at.")
@@ -64,7 +69,7 @@ def _progress(quiet: bool) -> Any:
 def _document(found: "Inventory", cases: list[Any], written: "Written") -> dict[str, Any]:
     return {
         "made": found.made.isoformat(timespec="seconds"),
-        "datasets": [_dataset(one, written) for one in found.sets],
+        "datasets": [_dataset(one, written, found.made) for one in found.sets],
         "joins": [
             {
                 "left": join.left, "left_column": join.left_column, "right": join.right, "right_column": join.right_column,
@@ -80,8 +85,8 @@ def _document(found: "Inventory", cases: list[Any], written: "Written") -> dict[
     }  # fmt: skip
 
 
-def _dataset(one: "DataSet", written: "Written") -> dict[str, Any]:
-    verdict = one.verdict
+def _dataset(one: "DataSet", written: "Written", made: "datetime") -> dict[str, Any]:
+    verdict, hours = one.verdict, one.freshness_hours(made)
     return {
         "name": one.name,
         "path": one.path,
@@ -94,12 +99,21 @@ def _dataset(one: "DataSet", written: "Written") -> dict[str, Any]:
         "targets": [target.column for target in one.targets],
         "first": one.time.first.isoformat() if one.time else None,
         "last": one.time.last.isoformat() if one.time else None,
+        "freshness_hours": None if hours is None else round(hours, 1),
         "personal_data": [
-            {"column": column.name, "kind": column.personal.kind, "gdpr": column.personal.gdpr, "by": column.personal.by, "share": column.personal.share}
+            {
+                "column": column.name,
+                "kind": column.personal.kind,
+                "gdpr": column.personal.gdpr,
+                "by": column.personal.by,
+                "share": column.personal.share,
+            }
             for column in one.personal
             if column.personal is not None
         ],
-        "verdict": {"level": verdict.level, "reasons": [reason.render(call.language) for reason in verdict.reasons]} if verdict else None,
+        "verdict": {"level": verdict.level, "reasons": [reason.render(call.language) for reason in verdict.reasons]}
+        if verdict
+        else None,
         "contract": str(written.contracts[one.name]) if one.name in written.contracts else None,
         "error": one.problem.render(call.language) if one.problem else None,
     }
@@ -112,7 +126,9 @@ def _show(found: "Inventory", cases: list[Any], written: "Written") -> None:
     rows = []
     for one in found.sets:
         level = text(f"inventory.level_{one.verdict.level}", call.language) if one.verdict else None
-        kinds = sorted({text(f"inventory.kind_{column.personal.kind}", call.language) for column in one.personal if column.personal})
+        kinds = sorted(
+            {text(f"inventory.kind_{column.personal.kind}", call.language) for column in one.personal if column.personal}
+        )
         said = text("inventory.because", call.language, reason=one.problem.render(call.language)) if one.problem else level
         rows.append((one.name, one.format, one.rows, len(one.columns) or None, ", ".join(kinds) or None, said))
     table("", [f"inventory.head_{name}" for name in ("name", "format", "rows", "columns", "personal", "verdict")], rows)

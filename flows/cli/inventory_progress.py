@@ -26,12 +26,20 @@ def looking(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
         def line(done: int, total: int, name: str) -> None:
             nonlocal last
             if time.monotonic() - last >= LINE_SECONDS:
-                out.print(text("inventory.progress", call.language, done=done, total=total, name=name), soft_wrap=True, markup=False)
+                out.print(
+                    text("inventory.progress", call.language, done=done, total=total, name=name), soft_wrap=True, markup=False
+                )
                 last = time.monotonic()
 
         yield line
         return
-    columns = (SpinnerColumn(), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=out) as progress:
         bar = progress.add_task("", total=None)
         yield lambda done, total, name: progress.update(bar, completed=done, total=total, description=name)
