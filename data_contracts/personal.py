@@ -18,7 +18,9 @@ LIKELY_SHARE = 0.5
 # What an ordinary text may look like by accident needs more of them: article numbers look like plates, one in ten numbers has the check
 # digit of a tax id.
 _SHARES: dict[Kind, float] = {"licence_plate": 0.8, "tax_id": 0.7, "phone": 0.7}
-PERSON_SHARE = 0.4  # the list of names is not complete; this share of full names is known by it, and hardly any other pair of words
+PERSON_SHARE = (
+    0.4  # the list of names is not complete; this share of full names is known by it, and hardly any other pair of words
+)
 MOST_TEXTS = 400  # enough to tell shares of a half from noise (binomial error 2.5 points); more costs time only
 FEWEST_DIFFERENT = 3
 OLDEST_YEARS, YOUNGEST_YEARS = 110, 14
@@ -80,7 +82,9 @@ def may_be_birth_dates(dates: Sequence[date | datetime], today: date) -> bool:
 
     A day of delivery twenty years ago looks the same, so this is to be asked only where other columns hold people.
     """
-    if len(dates) < FEWEST_DIFFERENT or any(isinstance(one, datetime) and (one.hour or one.minute or one.second) for one in dates):
+    if len(dates) < FEWEST_DIFFERENT or any(
+        isinstance(one, datetime) and (one.hour or one.minute or one.second) for one in dates
+    ):
         return False
     ages = sorted((today - (one.date() if isinstance(one, datetime) else one)).days / 365.25 for one in dates)
     middle = ages[len(ages) // 2]
