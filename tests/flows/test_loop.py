@@ -121,7 +121,7 @@ def test_a_challenger_waits_for_a_person_and_is_promoted_by_one(turned: Workshop
     assert (waiting["project"], waiting["version"], waiting["champion"]) == ("parts", 2, 1)
     assert waiting["evidence"]["gain_over_champion"]["low"] > 0
     assert {one["name"] for one in waiting["evidence"]["gate_results"]} >= {"champion", "trust", "stability", "baseline"}
-    assert maintained(turned)["acted"] == "waiting"
+    assert maintained(turned)["acted"] == "none", "there is nothing new to look at"
     assert len(turned.done("approvals", "--json").document) == 1, "asked once"
     assert "Version 7 of parts does not wait for approval; version 2 does" in turned("approve", "parts", "7", "--why", "x").told
     refused = turned.copy(turned.folder.parent / "refused")
@@ -136,6 +136,8 @@ def _rejected(workshop: Workshop) -> None:
     assert kinds(workshop) == [("promote", 1), ("ask", 2), ("reject", 2)]
     assert workshop.done("approvals", "--json").document == []
     workshop.edit("parts", maintenance={"promote": "automatic"})
+    asked = parts(120, seed=12)
+    used(workshop, asked, asked["quality"].map(TURNED))
     told = maintained(workshop)
     assert (told["acted"], told["champion"]) == ("refused", 1), "what a person refused is never promoted by itself"
     acts = [(act.kind, act.who) for act in administrative_acts(settings_of(workshop))]
@@ -228,7 +230,11 @@ KILLED = """
     import os, signal, sys
     from infra.settings import calm_tools, follow_clock, load_settings
     calm_tools()
+    import importlib
     import flows.maintenance, flows.practice_check
+    from flows.warming import CHECKING, DRAWING, MONITORING
+    for name in (CHECKING, DRAWING, MONITORING):
+        importlib.import_module(name)
     from flows.prefect_server import PrefectServer
     from flows.stage import orchestrated
     from flows.workspace import Desk, open_project
