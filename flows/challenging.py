@@ -12,6 +12,7 @@ from flows.status_quo import status_quo
 from flows.trial import begin
 from infra.approvals import barred, pending
 from leitstand.incident import Statement
+from leitstand.lesser_evil import is_lesser_evil
 
 
 def retrain(one: Pass) -> None:
@@ -33,7 +34,7 @@ def retrain(one: Pass) -> None:
             evidence_of(pilot),
             Statement.of("maintenance.distrusted", start=piece.start, end=piece.end, rows=piece.rows),
         )
-    elif not judgement.passed:
+    elif not judgement.passed and not is_lesser_evil(judgement):
         failed = ", ".join(gate.name for gate in judgement.gates if not gate.passed)
         _refuse(one, version, Statement.of("maintenance.gates_failed", version=version, gates=failed))
     elif policy.rollout != "direct":
@@ -42,7 +43,8 @@ def retrain(one: Pass) -> None:
     elif policy.promote == "approval":
         ask(one, version, evidence_of(pilot), Statement.of("maintenance.approval_needed", version=version))
     else:
-        promote(desk, pilot, one.who, f"passed every gate; {why}")
+        passed = "passed every gate" if judgement.passed else "misses goals that the champion misses by more"
+        promote(desk, pilot, one.who, f"{passed}; {why}")
         one.did("promoted", version, *said_by(one.looked.decision))
 
 

@@ -12,6 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.result import CheckResult, save_quarantine
+from flows.pilot import keeps_open
 from flows.registration import already_registered, register, rows_of
 from flows.stage import stage
 from flows.status_quo import Inventory
@@ -25,7 +26,7 @@ from leitstand.judging import Champion, Judgement, judge
 from leitstand.leaks import refuse_leaks
 from leitstand.milestones import Milestone, Verdict, milestone
 from leitstand.prediction import Predictions
-from leitstand.recency import FEWEST_ROWS, recent_rows, trained
+from leitstand.recency import FEWEST_ROWS, dated, recent_rows, trained
 from leitstand.season import TIME
 from leitstand.training import LearningCurve, Training, learning_curve
 
@@ -78,6 +79,8 @@ def practice_check(desk: Desk, inventory: Inventory, since: datetime | None = No
     before = 0 if since is None else rows_before(desk, since)
     training_part, holdout, fresh = split(desk, accepted.snapshot, before)
     training, curve = fit(desk, training_part, len(holdout), accepted.snapshot, inventory.synthetic, fresh)
+    if since is not None:
+        training = dated(training, since)
     known = reference(training, newest(training_part, len(holdout), fresh))
     judgement = examine(desk, training, training_part, holdout, accepted.snapshot)
     version = already_registered(desk, accepted.snapshot, judgement, holdout)
@@ -98,8 +101,9 @@ def practice_check(desk: Desk, inventory: Inventory, since: datetime | None = No
         "gates": len(judgement.gates),
         "unchanged": unchanged,
     }
-    verdict: Verdict = "passed" if judgement.passed else "refused"
-    closed = milestone("M4", verdict, perf_counter() - started, evidence)
+    points = keeps_open(desk.project.folder, desk.project.spec)
+    verdict: Verdict = "refused" if not judgement.passed else "open" if points else "passed"
+    closed = milestone("M4", verdict, perf_counter() - started, evidence, points if judgement.passed else ())
     return Pilot(accepted, training, judgement, curve, len(training_part), holdout, known, version, unchanged, earned, closed)
 
 
@@ -146,7 +150,7 @@ def keep(desk: Desk, frame: pd.DataFrame, provenance: dict[str, Any]) -> Snapsho
 
 def rows_before(desk: Desk, since: datetime) -> int:
     """Return how many rows the newest data version had that was delivered before a moment; 0 where there was none."""
-    earlier = [one for one in desk.snapshots.provenance(desk.project.name) if one.time < since]
+    earlier = [one for one in desk.snapshots.provenance(desk.project.name) if one.time <= since]
     return earlier[-1].rows if earlier else 0
 
 

@@ -20,6 +20,7 @@ from leitstand.errors import ModelError, StateError
 from leitstand.judging import Champion, Judgement, rival_predictions
 from leitstand.model_file import save_model
 from leitstand.prediction import Predictions
+from leitstand.recency import recent_rows
 from leitstand.seen import KnownRows, from_frame, known_rows
 from leitstand.training import LearningCurve, Training
 
@@ -90,6 +91,9 @@ def register(
             desk.tools.draw(folder / "run", training.candidates, judgement, curve)
             known.to_parquet(folder / "run" / REFERENCE_FILE, index=False)
             basis = make_basis(training_part, judgement, curve)
+            if card.since is not None:
+                rows_since = recent_rows(training_part, len(holdout), card.fresh_rows)
+                basis = basis.model_copy(update={"since": card.since, "rows_since": rows_since})
             (folder / "run" / BASIS_FILE).write_text(basis.model_dump_json(indent=2), encoding="utf-8")
             known_rows(training_part, holdout).to_parquet(folder / "run" / ROWS_FILE, index=False)
             step = -(-len(holdout) // COMPARED_MOST_ROWS)

@@ -92,7 +92,7 @@ def look(desk: Desk, html: bool = False) -> Looked:
     found = _compare(desk, champion, known, rows, html)
     seen, sources = signals(desk, found), sources_state(desk)
     past = past_of(desk, looks, history, known.basis, sources)
-    return Looked(found, seen, decide(desk.project.spec, seen, past), sources, onset(seen, looks))
+    return Looked(found, seen, decide(desk.project.spec, seen, past), sources, onset(seen, looks) or known.basis.since)
 
 
 def note_pass(desk: Desk, looked: Looked, acted: str) -> Pass:
@@ -203,6 +203,7 @@ def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basi
         last_refused=newest is not None and newest.acted == REFUSED,
         new_labelled_rows=new_labelled_rows(desk, last, newest, sources),
         more_data_helps=basis.more_data_helps,
+        rows_since=basis.rows_since,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from leitstand.dataset import Dataset
 from leitstand.dependence import design_effect, longest_run
@@ -28,6 +28,8 @@ class Basis(BaseModel):
     dependence : how many neighbouring rows count as one, by column; empty where the rows have no order in time
     calibration_error : of the probabilities on the hold-out, 0 to 1; None where there are none
     more_data_helps : what the learning curve said; None without one
+    since : when the world changed that this training learned anew; None where nothing was known to have changed
+    rows_since : of the training part, how many come from after that
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +40,8 @@ class Basis(BaseModel):
     dependence: dict[str, float] = {}
     calibration_error: float | None = None
     more_data_helps: bool | None = None
+    since: AwareDatetime | None = None
+    rows_since: int | None = None
 
 
 def make_basis(training: Dataset, judgement: Judgement, curve: LearningCurve | None) -> Basis:

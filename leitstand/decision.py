@@ -26,6 +26,7 @@ class Past(BaseModel):
     last_refused : whether the challenger of the last training was refused
     new_labelled_rows : since the last training; None where nobody can know without reading the sources
     more_data_helps : what the champion's learning curve says; None without one
+    rows_since : labelled rows of a changed world that the champion has learned from; None where nothing was known to have changed
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +36,7 @@ class Past(BaseModel):
     last_refused: bool = False
     new_labelled_rows: int | None = None
     more_data_helps: bool | None = None
+    rows_since: int | None = None
 
 
 class Reason(BaseModel):
@@ -150,6 +152,16 @@ def _columns_moved(case: _Case) -> Decision | None:
     return _decision(action, _reason("columns_moved", **values), *weight)
 
 
+def _young(case: _Case) -> Decision | None:
+    """Train a model anew that knows a changed world from a few rows only, whenever as many have come again."""
+    known, new = case.past.rows_since, case.past.new_labelled_rows
+    if known is None or new is None or new < max(known, 1) or case.past.more_data_helps is False:
+        return None
+    if case.spec.maintenance.on_decay != "retrain" and case.spec.maintenance.on_drift != "retrain":
+        return None
+    return None if _obstacle(case) is not None else _decision("retrain", _reason("young_model", known=known, rows=new))
+
+
 def _late(case: _Case) -> Decision | None:
     if not case.seen.labels_late:
         return None
@@ -185,6 +197,7 @@ _RULES: tuple[Callable[[_Case], Decision | None], ...] = (
     _decayed,
     _inputs_moved,
     _estimated,
+    _young,
     _columns_moved,
     _late,
     _too_few,

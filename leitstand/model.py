@@ -1,6 +1,7 @@
 """A trained model: the estimator, and the card that says what it is and what it was trained on."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ class ModelCard(BaseModel):
     data_version : content hash of the snapshot it was trained on
     synthetic : whether that was built-in synthetic data
     rule : the baseline of that training; None in cards from before it was kept
+    since : when the world changed that it had to learn anew; None where nothing was known to have changed
     fresh_rows : how many of the newest labelled rows came from after a change; 0 where nothing was known to have changed
     recent : whether it learned from those alone
     """
@@ -52,6 +54,7 @@ class ModelCard(BaseModel):
     rows: int = 0
     synthetic: bool = False
     rule: Rule | None = None
+    since: datetime | None = None
     fresh_rows: int = 0
     recent: bool = False
 

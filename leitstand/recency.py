@@ -5,6 +5,7 @@ newest ones. Here there are two windows, all rows and those since the change, an
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
@@ -38,6 +39,12 @@ def trained(
         made = train(part, data_version, synthetic, progress)
     card = made.model.card.model_copy(update={"fresh_rows": fresh, "recent": part is not None})
     return replace(made, model=replace(made.model, card=card))
+
+
+def dated(training: Training, since: datetime) -> Training:
+    """Return the training with a note on its card since when the world is the one that it learned."""
+    card = training.model.card.model_copy(update={"since": since})
+    return replace(training, model=replace(training.model, card=card))
 
 
 def recent_rows(training_part: Dataset, held: int, fresh: int) -> int:

@@ -14,6 +14,7 @@ from leitstand.errors import LeitstandError
 WHO = "time-lapse"
 SETTLING_PERIODS = 2
 ALARMS = ("retrain", "rollback", "ask", "pause")
+QUIET = ("young_model",)  # a reason to train that says nothing about the world
 
 
 def never(desk: Desk, stream: Stream, number: int) -> Acted:
@@ -41,7 +42,7 @@ def leitstand(desk: Desk, stream: Stream, number: int) -> Acted:
     return Acted(
         what=found.acted if found.acted != "none" else found.decision.action,
         trained=found.pilot is not None,
-        alarm=found.decision.action in ALARMS,
+        alarm=found.decision.action in ALARMS and found.decision.reasons[0].key not in QUIET,
         why=found.decision.render(desk.settings.language),
     )
 
