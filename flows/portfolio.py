@@ -1,19 +1,23 @@
 """What the portfolio is made from: the projects with the evidence there is of each, and the ideas in ``ideas.yaml``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from flows.stock import stock_of
 from infra.history import History, Promotion
 from infra.settings import Settings
 from infra.snapshot_notes import SnapshotNotes
 from leitstand.assumptions import Errors, ErrorsPerKind
 from leitstand.errors import LeitstandError, ProjectError
 from leitstand.folders import find_projects
-from leitstand.portfolio import Candidate, Evidence, Idea, Place, rank
-from leitstand.spec import describe, load_spec, read_yaml
+from leitstand.portfolio import OF_STOCK, Candidate, Evidence, Idea, Place, rank
+from leitstand.questionnaire import FILE as READINESS
+from leitstand.questionnaire import read_answers, require_all
+from leitstand.readiness import profile
+from leitstand.spec import ProjectSpec, describe, load_spec, read_yaml
 
 IDEAS = "ideas.yaml"
 
@@ -27,11 +31,29 @@ def portfolio(settings: Settings) -> tuple[Place, ...]:
         If the database with the evidence cannot be read.
     """
     projects = tuple(_projects(settings))
-    return rank((*projects, *_ideas(settings.workspace / IDEAS, {one.name for one in projects})))
+    return rank((*projects, *_ideas(settings.workspace / IDEAS, {one.name for one in projects})), readiness(settings))
 
 
-def evidence(project: str, settings: Settings) -> Evidence:
-    """Return what there is of a project today."""
+def readiness(settings: Settings) -> float | None:
+    """Return the company's readiness, 0 to 100; None where the questionnaire is not answered to the end, or cannot be read."""
+    path = settings.workspace / READINESS
+    if not path.is_file():
+        return None
+    try:
+        answers = read_answers(path)
+        require_all(answers, path)
+    except LeitstandError:
+        return None
+    return profile(answers).total
+
+
+def evidence(project: str, settings: Settings, spec: ProjectSpec | None = None) -> Evidence:
+    """Return what there is of a project today.
+
+    Parameters
+    ----------
+    spec : names the sources that are looked up in the inventory; without it that is left out
+    """
     notes = SnapshotNotes(settings.database("history"))
     try:
         deliveries = notes.read(project)
@@ -44,7 +66,15 @@ def evidence(project: str, settings: Settings) -> Evidence:
         synthetic=bool(provenance.get("synthetic", False)),
         gates_passed=len(promotion.evidence.get("gates", ())) if promotion else 0,
         champion=promotion.to_version if promotion else None,
+        stock=_worst([one.verdict for one in stock_of(spec, settings)]) if spec else None,
     )
+
+
+def _worst(verdicts: Sequence[str | None]) -> str | None:
+    """Return the verdict on the weakest source; a project needs them all. What could not be read is not usable."""
+    if not verdicts:
+        return None
+    return min((one or "unusable" for one in verdicts), key=lambda one: OF_STOCK.get(one, 0.0))
 
 
 def measured(project: str, settings: Settings) -> Errors | None:
@@ -81,7 +111,7 @@ def _projects(settings: Settings) -> Iterator[Candidate]:
         except LeitstandError as problem:
             yield Candidate(name, "project", problem=problem)
         else:
-            yield Candidate(name, "project", spec.title, spec.benefit, evidence(name, settings))
+            yield Candidate(name, "project", spec.title, spec.benefit, evidence(name, settings, spec))
 
 
 def _ideas(path: Path, taken: set[str]) -> Iterator[Candidate]:

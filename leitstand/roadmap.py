@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from leitstand.fingerprints import changed
 from leitstand.milestones import NAMES, MilestoneId, Verdict
+from leitstand.texts import messages
 
 Status = Literal["passed", "open", "refused", "stale", "none"]
 Alarm = Literal["performance", "drift"]
@@ -122,7 +123,8 @@ def next_step(one: Standing) -> str:
         return "watch" if set(one.reasons) <= {"performance", "drift"} else "run"
     if one.status == "refused":
         return "benefit_case" if one.id == "M2" else "gates"
-    return one.missing[0] if one.missing else "run"
+    known = (name for name in one.missing if f"next_{name}" in messages("roadmap"))
+    return next(known, "run")
 
 
 def _standing(id: MilestoneId, newest: Mapping[str, Record], shown: Set[int | None], today: Today) -> Standing:

@@ -47,16 +47,25 @@ def benefit(
     return 0 if found.within_limit else GATE_REFUSED
 
 
-@roadmap.command(epilog="Example: leitstand roadmap portfolio --json")
-def portfolio(json: Json = False) -> None:
+@roadmap.command(epilog="Example: leitstand roadmap portfolio --picture portfolio.html")
+def portfolio(
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw value × feasibility into this file: .png, or .html with the table.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Which use case comes first: all projects and the ideas in ideas.yaml by value, feasibility and time to the first result."""
     from flows.portfolio import IDEAS
     from flows.portfolio import portfolio as read
 
     now = settings()
     places = read(now)
+    if picture is not None:
+        from flows.portfolio_page import write_matrix
+
+        write_matrix(places, picture, call.language)
     if json:
-        emit({"portfolio": [_document(place) for place in places]})
+        emit({"portfolio": [_document(place) for place in places], "picture": str(picture) if picture else None})
         return
     from flows.cli.business_tables import show_portfolio
     from flows.cli.console import say
@@ -65,6 +74,8 @@ def portfolio(json: Json = False) -> None:
         show_portfolio(places)
     else:
         say("benefit.portfolio_empty", path=now.workspace / IDEAS)
+    if picture is not None:
+        say("benefit.matrix_written", path=picture)
 
 
 def _given_error(error: float | None, missed: float | None, false_alarm: float | None) -> "Errors | None":
