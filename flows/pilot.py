@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from flows.readiness_file import replace_file
 from leitstand.benefit import business_case
-from leitstand.errors import UsageError
+from leitstand.errors import LeitstandError, UsageError
 from leitstand.incident import Statement
 from leitstand.pilot import FILE, Answers, Checklist, SectionStatus, checklist, read_answers, require_consistent, statuses
 from leitstand.spec import ProjectSpec
@@ -62,6 +62,15 @@ def pilot_check(folder: Path, spec: ProjectSpec, language: Language = "en") -> P
     answers = with_known(read_answers(path, language), spec)
     require_consistent(answers, path, language)
     return PilotCheck(answers, statuses(answers), tuple(disagreements(answers, spec)), roles(answers, spec))
+
+
+def keeps_open(folder: Path, spec: ProjectSpec) -> tuple[str, ...]:
+    """Return ``("pilot",)`` where open points of the checklist keep M4 open, or nobody can read it; nothing otherwise."""
+    try:
+        points = pilot_check(folder, spec).missing("M4")
+    except LeitstandError:  # a slip of the pen must not stop a training; 'leitstand roadmap pilot' names it
+        return ("pilot",)
+    return ("pilot",) if points else ()
 
 
 def with_known(answers: Answers, spec: ProjectSpec) -> dict[str, Any]:

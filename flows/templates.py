@@ -10,6 +10,7 @@ from flows.workspace import contract_path, read_table
 from flows.yaml_file import plain, write_yaml, yaml_with_comments
 from leitstand.errors import UsageError
 from leitstand.folders import locate
+from leitstand.pilot import FILE as PILOT
 from leitstand.spec import load_spec, parse_spec
 
 
@@ -39,7 +40,7 @@ def new_from_template(wish: Wish, template: str, workspace: Path, roots: tuple[P
         contract, left_out = fit(content, spec, contract, wish, read_table(wish.source, workspace))
     made = parse_spec(plain(content), Path("project.yaml"))
     with making(wish.name, workspace) as folder:
-        shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "project.yaml"))
+        shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "project.yaml", PILOT))
         write_yaml(content, folder / "project.yaml")
         write_contract(contract, contract_file(wish.name, workspace))
     guesses = sum(len(column.guesses) for column in contract.columns)

@@ -9,7 +9,9 @@ import yaml
 from builders import spec
 from workshop import Outcome, Workshop
 
+from flows.pilot import keeps_open
 from leitstand.pilot import checklist
+from leitstand.spec import load_spec
 
 TYPED: dict[str, str] = {"text": "said", "done": "yes", "eur": "45000", "months": "18", "date": "2026-03-01"}
 CHOSEN = {"team": "partners", "ai_share": "large", "rule_enough": "no", "financing": "own_funds", "works_council": "informed"}
@@ -134,6 +136,31 @@ def test_contradictions_and_unknown_keys_in_the_file_are_errors(workshop: Worksh
     answered(path, work_council="informed")
     made = workshop("roadmap", "pilot", "mine")
     assert (made.code, "question 'work_council' that there is not. Did you mean: works_council" in made.told) == (1, True)
+
+
+def test_open_points_and_a_checklist_that_nobody_can_read_keep_the_practice_check_open(workshop: Workshop) -> None:
+    path = project(workshop)
+    folder, decided = path.parent, load_spec(path.with_name("project.yaml"))
+    assert keeps_open(folder, decided) == ("pilot",)
+    answered(path)
+    assert keeps_open(folder, decided) == ()
+    answered(path, users_trained="no")
+    assert keeps_open(folder, decided) == (), "training people belongs to M5"
+    for wrong in ({"aims_told": "partly"}, {"ai_share": "whole", "rule_enough": "yes"}, {"works_councill": "informed"}):
+        answered(path, **wrong)
+        assert keeps_open(folder, decided) == ("pilot",)
+
+
+@pytest.mark.parametrize("name", ["acoustic_maintenance", "cell_diagnostics", "virtual_sensor"])
+def test_the_example_answers_of_the_templates_are_complete_and_fit(workshop: Workshop, name: str) -> None:
+    document = workshop.done("roadmap", "pilot", name, "--json").document
+    assert (document["missing"], document["disagreements"]) == ({"M4": [], "M5": []}, [])
+
+
+def test_example_answers_close_nothing_in_a_company_s_own_project(workshop: Workshop) -> None:
+    workshop.done("new", "cells", "--template", "cell_diagnostics")
+    assert {one["status"] for one in workshop.done("roadmap", "pilot", "cells", "--json").document["sections"][:2]} == {"open"}
+    assert not (workshop.work / "projects" / "cells" / "pilot.yaml").exists()
 
 
 def test_the_checklist_of_a_shipped_project_is_shown_and_not_written(workshop: Workshop) -> None:
