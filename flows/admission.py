@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from data_contracts.result import CheckResult, save_quarantine
-from flows.arrivals import Arrival, held_folder
+from flows.arrival import Arrival, held_folder
 from flows.grown import Table
 from flows.workspace import Desk
 from infra.deliveries import Delivery

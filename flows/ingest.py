@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from flows.admission import SOURCES, Admission
-from flows.arrivals import Arrival, Changing, Found, find, held_folder, sha256_of
+from flows.arrival import Arrival, Changing, Found, held_folder
+from flows.arrivals import find
 from flows.grown import Table, forget_sources_of_rows, is_synthetic, open_table, save_sources_of_rows
 from flows.stage import stage
 from flows.status_quo import read_sources
+from flows.watched_folder import sha256_of
 from flows.workspace import Desk
 from infra.deliveries import Delivery, Noting
 from infra.locks import hold

@@ -1,4 +1,4 @@
-"""New rows that are sent to the service: checked for form, and on disk before the sender is told so. The contract is checked when they are taken in."""
+"""New rows that are sent to the service: checked for form, and on disk before the sender is told so; the contract's turn is later."""
 
 import asyncio
 import hashlib

@@ -48,12 +48,12 @@ def test_a_pass_is_noted_as_a_whole(any_url: str) -> None:
     assert store.bookmark("demo", "version") == "v" * 32
     assert (store.usual_rows("demo", "file"), store.labelled_since("demo", "x" * 32)) == ([5], 4)
     with pytest.raises(ZeroDivisionError):
-        store.note("demo", Noting([delivery(3)], received={3: _failing()}))  # type: ignore[dict-item]
+        store.note("demo", Noting([delivery(3)], received={3: Failing()}))  # type: ignore[dict-item]
     assert len(store.read("demo")) == 2
     store.close()
 
 
-class _failing(tuple[int, ...]):
+class Failing(tuple[int, ...]):
     def __len__(self) -> int:
         raise ZeroDivisionError
 
@@ -63,7 +63,7 @@ def test_a_decision_names_one_delivery(any_url: str) -> None:
     store.note("demo", Noting([delivery(1, state="held"), delivery(2, state="held"), delivery(3, "b.csv", state="held")]))
     with pytest.raises(UsageError, match=r"called 'a\.csv'. Give the number of one: 1, 2"):
         store.decide("demo", "a.csv", "allowed", who="Ada")
-    with pytest.raises(UnknownName, match="'7'. Known: 1, 2, 3"):
+    with pytest.raises(UnknownName, match=r"'7'\. Known: 1, 2, 3"):
         store.decide("demo", "7", "allowed", who="Ada")
     assert store.decide("demo", "b.csv", "refused", who="Ada").number == 3
     assert store.decide("demo", "2", "allowed", who="Ada").decided_by == "Ada"
