@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from data_contracts.odcs import write_contract
 from infra.prediction_log import PredictionLog
 from infra.registry import ModelVersion, Registry
-from infra.releases import MODEL_FOLDER, Releases
+from infra.releases import MODEL_FOLDER, REFERENCE_FILE, Releases
 from infra.settings import Settings
 from infra.tracking import Tracker
 from leitstand.conforming import conform
@@ -161,6 +161,23 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def service(stage: Stage) -> Iterator[Service]:
     with start_service(["cells", "line", "sounds", "faulty", "tampered", "untrained"], stage.settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A workspace with small models under the names of the projects that the documents ask."""
+    root = tmp_path_factory.mktemp("documented")
+    settings = Settings(home=root / "home", workspace=root / "workspace")
+    machine = Column(name="machine", type="string")
+    clips = SOUNDS.model_copy(update={"id": "acoustic_maintenance", "columns": (*SOUNDS.columns, machine)})
+    clip_data = {"target": "state", "normal": "normal"}
+    project = make(settings, clips, "anomaly", clip_data, SOUNDS_MODEL)
+    register(settings, project, train(project, sounds().assign(machine="M1")), root / "models" / project.name)
+    for name in ("cell_diagnostics", "my_case"):
+        project = make(settings, CELLS.model_copy(update={"id": name}), "classification", {"target": "diagnosis"})
+        version = register(settings, project, train(project, cells()), root / "models" / name)
+        cells().to_parquet(Releases(settings).folder(name, version.version) / REFERENCE_FILE)
+    return settings
 
 
 def tamper(settings: Settings, folder: Path, model: TrainedModel) -> None:
