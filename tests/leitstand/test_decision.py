@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from builders import spec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leitstand.decision import Decision, Past, decide
@@ -183,6 +183,7 @@ def decided(signals: Signals, past: Past, policy: dict[str, Any], window: tuple[
     return decide(spec(maintenance=policy, monitoring={"confirm_windows": window[0], "of_windows": window[1]}), signals, past)
 
 
+@settings(max_examples=60, deadline=None)
 @given(signals_of_any_kind, pasts_of_any_kind, policies, windows)
 def test_there_is_always_a_reason_in_both_languages(
     signals: Signals, past: Past, policy: dict[str, Any], window: tuple[int, int]
@@ -194,12 +195,14 @@ def test_there_is_always_a_reason_in_both_languages(
     assert told["en"] != told["de"]
 
 
+@settings(max_examples=60, deadline=None)
 @given(signals_of_any_kind, pasts_of_any_kind, policies, windows)
 def test_nobody_trains_on_broken_inputs(signals: Signals, past: Past, policy: dict[str, Any], window: tuple[int, int]) -> None:
     broken = signals.model_copy(update={"broken_columns": ("speed",)})
     assert decided(broken, past, policy, window).action == policy["on_broken_input"]
 
 
+@settings(max_examples=60, deadline=None)
 @given(signals_of_any_kind, pasts_of_any_kind, policies, windows)
 def test_nobody_trains_during_the_cool_down_nor_on_nothing_new(
     signals: Signals, past: Past, policy: dict[str, Any], window: tuple[int, int]
@@ -212,6 +215,7 @@ def test_nobody_trains_during_the_cool_down_nor_on_nothing_new(
         assert action != "retrain"
 
 
+@settings(max_examples=60, deadline=None)
 @given(signals_of_any_kind, pasts_of_any_kind, policies, windows, st.sampled_from(["broken", "decay", "inputs", "late"]))
 def test_worse_signals_never_lead_to_less(
     signals: Signals, past: Past, policy: dict[str, Any], window: tuple[int, int], worsening: str
@@ -232,6 +236,7 @@ def test_worse_signals_never_lead_to_less(
     assert RANK[decided(worse, past, policy, window).action] >= RANK[decided(signals, past, policy, window).action]
 
 
+@settings(max_examples=60, deadline=None)
 @given(signals_of_any_kind, policies, windows)
 def test_one_window_alone_is_believed_only_of_broken_inputs(
     signals: Signals, policy: dict[str, Any], window: tuple[int, int]
@@ -239,3 +244,28 @@ def test_one_window_alone_is_believed_only_of_broken_inputs(
     if window[0] > 1:
         action = decided(signals, Past(), policy, window).action
         assert action in ("nothing", "collect", "labels") or signals.broken_columns
+
+
+@pytest.mark.parametrize(
+    ("past", "action"),
+    [
+        ({"rows_since": 100, "new_labelled_rows": 100}, "retrain"),
+        ({"rows_since": 100, "new_labelled_rows": 99}, "nothing"),
+        ({"rows_since": 100, "new_labelled_rows": None}, "nothing"),
+        ({"rows_since": None, "new_labelled_rows": 1000}, "nothing"),
+        ({"rows_since": 100, "new_labelled_rows": 200, "more_data_helps": False}, "nothing"),
+    ],
+)
+def test_a_model_that_knows_a_changed_world_from_few_rows_learns_again_whenever_they_have_doubled(
+    past: dict[str, Any], action: str
+) -> None:
+    decision = decide(spec(), seen(performance_drop=False), Past(**past))
+    assert decision.action == action
+    assert ("young_model" in [reason.key for reason in decision.reasons]) == (action == "retrain")
+
+
+def test_a_young_model_waits_for_the_cool_down_and_for_a_company_that_wants_no_training() -> None:
+    past = Past(rows_since=100, new_labelled_rows=200, hours_since_training=1.0)
+    assert decide(spec(maintenance={"cooldown_hours": 24}), seen(performance_drop=False), past).action == "nothing"
+    asking = {"on_drift": "ask", "on_decay": "ask"}
+    assert decide(spec(maintenance=asking), seen(performance_drop=False), past).action == "nothing"
