@@ -42,8 +42,8 @@ def stage(name: str) -> Callable[[Callable[P, R]], _StageFlow[P, R]]:
 def orchestrated(settings: Settings, server: PrefectServer) -> Iterator[None]:
     """Run flows inside this context on a Prefect server; waits until it answers.
 
-    Heartbeats are off: at the end of each flow they wait up to a second for their thread, and a run of ours holds a lock that tells
-    when it has died.
+    Heartbeats are off: at the end of each flow they wait up to a second for their thread, and whoever started a run knows sooner when it has
+    died (docs/decisions/0022).
 
     Raises
     ------

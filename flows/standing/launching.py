@@ -33,7 +33,7 @@ from infra.settings import Settings
 from infra.supervision import STOP_SECONDS, log_file, start_supervisor, supervisor, write_configuration
 from leitstand.errors import ServiceError, StateError
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0  # 15 on two cores with nothing else to do
 TRIES = 3  # a service that dies as often while all are started does not work
 TAIL_LINES = 15
 LOOK_SECONDS = 0.5

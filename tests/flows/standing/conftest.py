@@ -13,7 +13,7 @@ import psutil
 import pytest
 from workshop import Workshop
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
 OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
