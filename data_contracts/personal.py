@@ -18,9 +18,13 @@ LIKELY_SHARE = 0.5
 # What an ordinary text may look like by accident needs more of them: article numbers look like plates, one in ten numbers has the check
 # digit of a tax id.
 _SHARES: dict[Kind, float] = {"licence_plate": 0.8, "tax_id": 0.7, "phone": 0.7}
-PERSON_SHARE = (
-    0.4  # the list of names is not complete; this share of full names is known by it, and hardly any other pair of words
-)
+PERSON_SHARE = 0.3
+"""The list of names is not complete. It knows 0.40 to 0.45 of full names that are drawn evenly from rare and frequent ones (far more of real
+ones), and at most 0.20 of other pairs of words (places called after people)."""
+PERSON_SHAPE = 0.8
+SINGLE_SHARE, HINTED_SHARE = 0.25, 0.15
+"""Of single words the lists know 0.23 to 0.55 of names and at most 0.10 of others (companies called after people)."""
+FEWEST_SINGLE = 10
 MOST_TEXTS = 400  # enough to tell shares of a half from noise (binomial error 2.5 points); more costs time only
 FEWEST_DIFFERENT = 3
 OLDEST_YEARS, YOUNGEST_YEARS = 110, 14
@@ -123,10 +127,11 @@ def _names(name: str, called: Kind | None, texts: list[str]) -> Finding | None:
     different = sorted({*texts})
     if len(different) < FEWEST_DIFFERENT:
         return None
-    if shaped > LIKELY_SHARE and (share := _share(different, values.is_person)) > PERSON_SHARE:
+    if shaped > PERSON_SHAPE and (share := _share(different, values.is_person)) > PERSON_SHARE:
         return Finding("name", "values", round(share, 3))
     single = _share(different, values.is_single_name)
-    if single > (PERSON_SHARE / 2 if hinted else LIKELY_SHARE):
+    enough = len(different) >= FEWEST_SINGLE and single > SINGLE_SHARE
+    if enough or (hinted and single > HINTED_SHARE):
         return Finding("name", "values", round(single, 3))
     return None
 

@@ -8,6 +8,7 @@ from data_contracts.person_data import words
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(?:\+\d{1,3}|00\d{1,3}|\(0\d{1,5}\)|0\d{2,5})[ /()-]+\d[\d ()/-]{4,14}|\+\d{8,15}")
 _DIALLED = re.compile(r"\+?[\d ()/.-]{7,22}(?:x\d{1,5})?")
+_NO_NUMBER = re.compile(r"\d{1,3}(?:\.\d+)+|\d+\.\d+|\d{4}-\d\d-\d\d.*|97[89]-[\d-]+")  # versions, decimals, days, ISBN
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _TITLES = r"(?:(?:Dr|Prof|Dipl\.?-Ing|Ing|Mr|Mrs|Ms|Miss|Herr|Frau|Univ)\.?[ -]*(?:med\.|rer\.|nat\.)? *)*"
 _WORD = r"[A-ZÄÖÜ](?:'[A-Z])?[a-zäöüßéèçñ]+(?:[A-Z][a-z]+)?(?:[-][A-ZÄÖÜ][a-zäöüß]+)*"
@@ -50,11 +51,7 @@ def is_dialled(value: str, *, strict: bool = False) -> bool:
     """
     plain = value.strip()
     digits = sum(character.isdigit() for character in plain)
-    if (
-        not 7 <= digits <= 17
-        or not _DIALLED.fullmatch(plain)
-        or re.fullmatch(r"\d{1,3}(?:\.\d+)+|\d+[.]\d+|\d{4}-\d\d-\d\d.*", plain)
-    ):
+    if not 7 <= digits <= 17 or not _DIALLED.fullmatch(plain) or _NO_NUMBER.fullmatch(plain):
         return False
     import phonenumbers  # its tables take a moment, and most tables need none
 
