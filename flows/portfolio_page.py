@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ from leitstand.texts import Language, text
 
 BLUE, GREY, RED = "#1f6f8b", "#9aa5ab", "#c8553d"
 SMALLEST, LARGEST = 80, 900  # of a circle, in square points
+LABEL = 38  # characters of a line beside the picture
 MIDDLE = 0.5  # of feasibility: right of it stands what is likelier to work out than not
 
 
@@ -43,7 +45,7 @@ def write_matrix(places: Sequence[Place], path: Path, language: Language) -> Non
 
 def matrix(places: Sequence[Place], language: Language) -> bytes:
     """Return the picture as PNG: value up, feasibility to the right, a larger circle for an earlier first result."""
-    figure = Figure(figsize=(9, 6.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     across = [one.feasibility or 0.0 for one in places]
@@ -52,11 +54,10 @@ def matrix(places: Sequence[Place], language: Language) -> bytes:
         RED if value < 0 else BLUE if one.candidate.kind == "project" else GREY for one, value in zip(places, up, strict=True)
     ]
     axes.scatter(across, up, s=[_size(one) for one in places], c=colours, alpha=0.65, edgecolors="white")
-    for one, right, height, place in zip(places, across, up, _free(places), strict=True):
-        side = "right" if right > 0.75 else "left"
-        label = f"{one.rank or '–'}  {one.candidate.name}, {_when(one, language)}"
-        offset = (-14 if side == "right" else 14, place)
-        axes.annotate(label, (right, height), offset, textcoords="offset points", ha=side, va="center", fontsize=9)
+    for one, right, height in zip(places, across, up, strict=True):
+        axes.annotate(str(one.rank), (right, height), ha="center", va="center", fontsize=10, fontweight="bold")
+    named = [f"{one.rank}  {_named(one, language)}: {_when(one, language)}" for one in places]
+    figure.text(1.02, 0.5, "\n\n".join(named), ha="left", va="center", fontsize=9)
     axes.axvline(MIDDLE, color=GREY, linewidth=0.8, linestyle="--")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xlim(0, 1.05)
@@ -67,7 +68,7 @@ def matrix(places: Sequence[Place], language: Language) -> bytes:
     axes.set_ylabel(text("benefit.matrix_value", language))
     axes.set_title(text("benefit.matrix_title", language), loc="left", fontweight="bold")
     written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(written, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
     return written.getvalue()
 
 
@@ -77,18 +78,10 @@ def _size(one: Place) -> float:
     return max(SMALLEST, LARGEST * MONTHS_THAT_HALVE / (MONTHS_THAT_HALVE + months))
 
 
-def _free(places: Sequence[Place]) -> list[float]:
-    """Return how far each label is moved up or down, in points, so that those of neighbouring circles do not lie on each other."""
-    values = [one.value_eur_per_year or 0.0 for one in places]
-    near = 0.06 * ((max(values) - min(values)) or 1.0)
-    moved: list[float] = []
-    for number, one in enumerate(places):
-        beside = sum(
-            abs((other.feasibility or 0.0) - (one.feasibility or 0.0)) < 0.25 and abs(values[place] - values[number]) < near
-            for place, other in enumerate(places[:number])
-        )
-        moved.append(-13.0 * beside)
-    return moved
+def _named(one: Place, language: Language) -> str:
+    """Return the title, in lines that fit beside the picture."""
+    title = one.candidate.title.in_language(language) if one.candidate.title else one.candidate.name
+    return "\n    ".join(textwrap.wrap(title, LABEL))
 
 
 def _when(one: Place, language: Language) -> str:

@@ -10,6 +10,7 @@ from workshop import Workshop
 from infra.history import History
 from infra.settings import Settings, load_settings
 from infra.snapshot_notes import SnapshotNotes
+from leitstand.questionnaire import questionnaire
 
 WAREHOUSE: dict[str, Any] = {
     "source": "practice report [2021], case of a shelving manufacturer",
@@ -165,7 +166,8 @@ def test_the_portfolio_ranks_projects_by_what_is_known_of_them(firm: Workshop) -
     delivered(firm, "warehouse", 5_000, synthetic=True)
     after = own(firm)
     assert (after["inspection"]["feasibility"], after["inspection"]["months_to_first_result"]) == (pytest.approx(1.0), 0)
-    assert after["inspection"]["evidence"] == {"data_rows": 5_000, "synthetic": False, "gates_passed": 2, "champion": 1}
+    known = {"data_rows": 5_000, "synthetic": False, "gates_passed": 2, "champion": 1, "stock": None}
+    assert after["inspection"]["evidence"] == known
     assert after["warehouse"]["feasibility"] == 0.2
     assert before["warehouse"]["rank"] < before["inspection"]["rank"]
     assert after["inspection"]["rank"] < after["warehouse"]["rank"]
@@ -198,3 +200,31 @@ def test_ideas_stand_beside_projects_and_a_broken_one_keeps_nobody_out(firm: Wor
 def test_a_file_of_ideas_that_is_none_is_told(firm: Workshop, content: str, told: str) -> None:
     (firm.work / "ideas.yaml").write_text(content, encoding="utf-8")
     assert told in own(firm)["ideas.yaml"]["error"]
+
+
+def test_readiness_and_inventory_move_what_nobody_has_tried(firm: Workshop) -> None:
+    (firm.work / "readiness.yaml").write_text(
+        yaml.safe_dump({"answers": dict.fromkeys(questionnaire().questions, 4)}), encoding="utf-8"
+    )
+    found = own(firm)["warehouse"]
+    assert (found["basis"], found["feasibility"]) == ("readiness", pytest.approx(0.3))
+    stock = {"datasets": [{"name": "parts", "path": str(firm.work / "parts.csv"), "found": {"rows": 900, "verdict": "good"}}]}
+    (firm.work / "inventory").mkdir()
+    (firm.work / "inventory" / "inventory.yaml").write_text(yaml.safe_dump(stock), encoding="utf-8")
+    found = own(firm)["warehouse"]
+    assert (found["basis"], found["evidence"]["stock"], found["feasibility"]) == ("evidence", "good", pytest.approx(0.45))
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_matrix_is_a_picture_or_a_page_with_its_table(firm: Workshop, language: str) -> None:
+    for name in ("portfolio.png", "portfolio.html"):
+        firm.done("roadmap", "portfolio", "--picture", firm.work / name, "--language", language)
+    assert (firm.work / "portfolio.png").read_bytes().startswith(b"\x89PNG")
+    page = (firm.work / "portfolio.html").read_text(encoding="utf-8")
+    assert "Case &lt;a&gt;" in page or "Fall &lt;ä&gt;" in page
+    assert "data:image/png;base64," in page
+
+
+def test_a_matrix_of_another_kind_of_file_is_refused(firm: Workshop) -> None:
+    made = firm("roadmap", "portfolio", "--picture", firm.work / "portfolio.docx")
+    assert (made.code, "ends in .png or .html" in made.told) == (2, True)

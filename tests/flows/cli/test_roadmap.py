@@ -30,7 +30,8 @@ def test_a_run_leaves_evidence_for_each_milestone(trained_parts: Workshop) -> No
     assert (found["M4"]["run_id"], found["M4"]["data_version"]) == (version["run_id"], version["data_version"])
 
 
-def test_the_table_says_why_and_what_next_in_both_languages(trained_parts: Workshop) -> None:
+def test_the_table_says_why_and_what_next_in_both_languages(trained_parts: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # no cell is broken into lines
     told = trained_parts.done("roadmap", "show", "parts").told
     assert "enter key_figure.today" in told
     told = trained_parts.done("roadmap", "show", "parts", "--language", "de").told
