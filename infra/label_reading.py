@@ -1,14 +1,43 @@
-"""What the prediction log says about labels: the answers whose truth came lately, and how many of the older answers have one."""
+"""What the prediction log says about labels: which answer a truth belongs to, whose truth came lately, and how many answers have one."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+import orjson
 import pandas as pd
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import Text, and_, cast, exists, func, select
 
 from infra.databases import Database
 from infra.prediction_entries import ANSWERED
 from infra.prediction_frames import flat
 from infra.prediction_tables import LABELS, PREDICTIONS, conditions, with_latest_label
+
+_CHUNK = 5_000
+
+
+def answers_with(
+    database: Database, project: str, columns: Sequence[str], since: datetime | None = None, until: datetime | None = None
+) -> pd.DataFrame:
+    """Return id, time (``_at``) and some inputs of all answers that were given out, oldest first.
+
+    Takes some 10 s per million answers.
+
+    Parameters
+    ----------
+    since, until : aware times of the answers; ``since`` inclusive, ``until`` exclusive
+    """
+    given = conditions(project, since=since, until=until, roles=ANSWERED)
+    query = (
+        select(PREDICTIONS.c.id, PREDICTIONS.c.time, cast(PREDICTIONS.c.inputs, Text)).where(given).order_by(PREDICTIONS.c.time)
+    )
+    rows: list[tuple[Any, ...]] = []
+    with database.reading() as connection:
+        for *known, text in connection.execute(query.execution_options(yield_per=_CHUNK)):
+            inputs = orjson.loads(text)
+            rows.append((*known, *(inputs.get(name) for name in columns)))
+    frame = pd.DataFrame(rows, columns=["id", "_at", *columns], dtype=object)
+    return frame.assign(_at=pd.to_datetime(frame["_at"], utc=True))
 
 
 def labelled_since(database: Database, project: str, model_version: int, since: datetime | None) -> pd.DataFrame:

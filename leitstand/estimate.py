@@ -86,6 +86,6 @@ def _draws(chances: np.ndarray) -> np.ndarray:
     weights = np.zeros((DRAWS, classes * rows))
     for i in range(DRAWS):
         drawn = generator.integers(0, rows, rows)
-        label = (generator.random(rows)[:, None] > ladder[drawn]).sum(axis=1).clip(max=classes - 1)
+        label = (generator.random((rows, 1)) > ladder[drawn]).sum(axis=1).clip(max=classes - 1)
         weights[i] = np.bincount(label * rows + drawn, minlength=classes * rows)
     return weights

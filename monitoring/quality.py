@@ -114,8 +114,12 @@ def _breaks(fault: QualityFault, column: Column, reference: pd.Series) -> bool:
 
     A stuck or frozen value does. Values missing, out of range or unknown do when they are far more than the reference has of them.
     """
-    odd = {"missing": lambda: reference.isna(), "out_of_range": lambda: _out_of_range(column, reference)}
     if fault.fault in ("constant", "frozen"):
         return True
-    rows = int(odd.get(fault.fault, lambda: _unlisted(column, reference))().sum())
-    return _more_often(fault.rows, fault.total, rows, len(reference))
+    if fault.fault == "missing":
+        odd = reference.isna()
+    elif fault.fault == "out_of_range":
+        odd = _out_of_range(column, reference)
+    else:
+        odd = _unlisted(column, reference)
+    return _more_often(fault.rows, fault.total, int(odd.sum()), len(reference))

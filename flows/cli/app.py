@@ -154,6 +154,7 @@ def _add_commands() -> None:
         ingest,
         inventory,
         keys,
+        labels,
         log,
         models,
         package,

@@ -90,35 +90,3 @@ def predict(
     with predicting(quiet=json) as report:
         made = predict_batch(batch, now, PredictionLog(now.database("predictions")), report=report)
     tell(project, release.version, made, asked=log is not None, json=json)
-
-
-@app.command(epilog="Example: leitstand label cell_diagnostics --data truth.csv   (columns: prediction_id, label)")
-def label(
-    project: Name,
-    data: Annotated[Path, typer.Option("--data", help="Table with the prediction ids and what turned out to be true.")],
-    id_column: Annotated[str, typer.Option(help="Column with the prediction ids.")] = "prediction_id",
-    value_column: Annotated[str, typer.Option(help="Column with the truth.")] = "label",
-    json: Json = False,
-) -> None:
-    """Feed the truth back: labels by prediction id, so that performance can be watched."""
-    from data_contracts.reading import read_source
-    from flows.cli.console import say
-    from flows.workspace import Desk, open_project
-    from leitstand.errors import UnknownName
-    from leitstand.spec import Source
-
-    now = settings()
-    desk = Desk(open_project(project, now), now)
-    frame = read_source(Source(file=data.resolve()), base=now.workspace)
-    for column in (id_column, value_column):
-        if column not in frame.columns:
-            raise UnknownName("column", column, list(frame.columns))
-    known = frame.dropna(subset=[id_column, value_column])
-    labels = dict(zip(known[id_column].astype(str), known[value_column].tolist(), strict=True))
-    result = desk.log.label(project, labels, source=data.name)
-    if json:
-        emit({"project": project, "matched": result.matched, "unknown": list(result.unknown)})
-        return
-    say("labelled", matched=result.matched, unknown=len(result.unknown))
-    if result.unknown:
-        say("labels_unknown", ids=", ".join(result.unknown[:5]))
