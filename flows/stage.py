@@ -43,7 +43,7 @@ def orchestrated(settings: Settings, server: PrefectServer) -> Iterator[None]:
     """Run flows inside this context on a Prefect server; waits until it answers.
 
     Heartbeats are off: at the end of each flow they wait up to a second for their thread, and whoever started a run knows sooner when it has
-    died (docs/decisions/0022).
+    died (docs/decisions/0023).
 
     Raises
     ------
