@@ -11,6 +11,7 @@ from infra.history import History, Promotion
 from infra.ledger import Ledger
 from leitstand.assumptions import Benefit, Errors
 from leitstand.benefit import business_case
+from leitstand.cash_flow import months_of_full_savings
 from leitstand.errors import ProjectError
 from leitstand.labelled_errors import labelled_errors
 from leitstand.ledger import Account, Balance, Entry, Period, account, balance, closed_periods
@@ -71,6 +72,24 @@ def value_of(desk: Desk) -> tuple[Balance, list[Entry]]:
     finally:
         ledger.close()
     return balance(entries, benefit), entries
+
+
+def verify_ledger(desk: Desk) -> int:
+    """Return the number of entries of the project, every one of them as it was written; errors as in ``Ledger.verify``."""
+    ledger = open_ledger(desk)
+    try:
+        return ledger.verify(desk.project.name)
+    finally:
+        ledger.close()
+
+
+def promised_balance(desk: Desk, months: int) -> list[float]:
+    """Return where the project should stand after each month, as the business case promised it; with its ramp-up."""
+    benefit = _benefit(desk)
+    full = business_case(benefit, benefit.expected_error).savings_eur_per_year
+    earned = [full / 12 * float(months_of_full_savings(month, benefit.ramp_up_months)) for month in range(1, months + 1)]
+    cost = benefit.running_cost_eur_per_year / 12
+    return [sum_ - cost * month - benefit.investment_eur for month, sum_ in enumerate(earned, start=1)]
 
 
 def document(desk: Desk, found: Balance, entries: list[Entry]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The picture of the value ledger: what each month brought, and how the investment comes back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -11,12 +12,12 @@ from leitstand.texts import Language, text
 BLUE, LIGHT, GREY, RED = "#1f6f8b", "#9cc5d3", "#9aa5ab", "#c8553d"
 
 
-def draw_value(found: Balance, path: Path, language: Language, promised_eur_per_year: float) -> None:
+def draw_value(found: Balance, path: Path, language: Language, promised_eur: Sequence[float]) -> None:
     """Draw the months as bars and the balance as a line into a PNG or SVG file.
 
     Parameters
     ----------
-    promised_eur_per_year : savings less running cost, as the business case promised
+    promised_eur : the balance after each month, as the business case promised
     """
     figure = Figure(figsize=(10, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -32,8 +33,7 @@ def draw_value(found: Balance, path: Path, language: Language, promised_eur_per_
     axes.plot(
         places, [line.balance_eur for line in found.lines], color="black", marker="o", label=text("value.balance", language)
     )
-    promised = [-found.investment_eur + promised_eur_per_year / 12 * (place + 1) for place in places]
-    axes.plot(places, promised, color=GREY, linestyle="--", label=text("value.promised", language))
+    axes.plot(places, promised_eur, color=GREY, linestyle="--", label=text("value.promised", language))
     axes.axhline(0, color=RED, linewidth=1)
     axes.set_xticks(list(places), names, rotation=45, ha="right", fontsize=8)
     axes.set_ylabel("EUR")

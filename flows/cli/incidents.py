@@ -35,6 +35,7 @@ Id = Annotated[str, typer.Argument(help="Id of the incident, such as virtual_sen
 def list_(
     project: Annotated[str | None, typer.Argument(help="Only those of this project.")] = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only those that nobody has closed yet.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Make sure that nobody changed the log from outside.")] = False,
     json: Json = False,
 ) -> None:
     """List the incidents, oldest first."""
@@ -42,8 +43,11 @@ def list_(
     from leitstand.folders import check_name, locate
     from leitstand.texts import text
 
-    now = settings()
-    found = _log().read(project if project is None else check_name(project), open_only=open_only)
+    now, log = settings(), _log()
+    found = log.read(project if project is None else check_name(project), open_only=open_only)
+    if verify:
+        of = [project] if project is not None else sorted({one.project for one in log.read()})
+        say("incidents.verified", count=sum(log.verify(name) for name in of))
     if project is not None and not found:
         locate(project, now.roots)  # says what is wrong with the name
     if json:

@@ -22,12 +22,13 @@ def value(
     book: Annotated[
         bool, typer.Option("--book", help="First book the months that are over, and correct those with late labels.")
     ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Make sure that nobody changed the ledger from outside.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the months and the balance into this PNG or SVG file.")] = None,
     json: Json = False,
 ) -> None:
     """What has the model earned in operation, month by month, and has it paid back: answers × measured errors, from the value ledger."""
     from flows.cli.console import say
-    from flows.value import book_value, document, value_of
+    from flows.value import book_value, document, promised_balance, value_of, verify_ledger
     from flows.workspace import Desk, current_user, open_project
     from leitstand.errors import UsageError
 
@@ -35,6 +36,8 @@ def value(
         raise UsageError("value.picture_kind", path=picture)
     now = settings()
     desk = Desk(open_project(project, now), now)
+    if verify:
+        say("value.verified", count=verify_ledger(desk))
     found, entries = value_of(desk)
     if book:
         fresh = book_value(desk, who=current_user(), daily=False)
@@ -44,7 +47,7 @@ def value(
     if picture is not None:
         from flows.value_picture import draw_value
 
-        draw_value(found, picture, call.language, told["promised"]["net_eur_per_year"])
+        draw_value(found, picture, call.language, promised_balance(desk, len(found.lines)))
     if json:
         emit(told | {"picture": str(picture) if picture else None})
         return

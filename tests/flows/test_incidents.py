@@ -95,8 +95,10 @@ def test_what_got_worse_is_told_at_once_and_what_is_for_information_only_once(
     follow_up(place)
     assert len(webhook.calls) == 1
 
-    report_incident(place, "refused_challenger", "critical", WORSE)
-    assert [call.document["type"] for call in webhook.calls] == ["info", "failure"]
+    report_incident(place, "decay", "warning", WORSE)
+    report_incident(place, "decay", "critical", WORSE)
+    report_incident(place, "decay", "warning", WORSE)
+    assert [call.document["type"] for call in webhook.calls] == ["info", "warning", "failure"]
 
 
 def test_a_channel_that_fails_is_noted_stops_nothing_and_is_tried_again_at_the_next_pass(

@@ -27,6 +27,7 @@ def test_an_incident_is_reported_noted_and_closed_by_people(plant: Workshop) -> 
             ("virtual_sensor-1", "reported", "critical", True)
         ]
 
+    assert "2 events, each as it was written." in plant.done("incidents", "--verify").told
     closed = plant.done("incidents", "close", "virtual_sensor-1", "--why", "it was unplugged", "--json").document
     assert (closed["open"], closed["why"]) == (False, "it was unplugged")
     assert "No open incidents." in plant.done("incidents", "virtual_sensor", "--open").told

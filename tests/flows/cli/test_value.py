@@ -12,7 +12,7 @@ import yaml
 from sqlalchemy import text
 from workshop import Workshop, parts
 
-from flows.value import book_value
+from flows.value import book_value, promised_balance
 from flows.workspace import Desk, open_project
 from infra.history import History
 from infra.ledger import Ledger
@@ -195,8 +195,16 @@ def test_the_table_and_the_picture_tell_it_in_both_languages(plant: Plant, tmp_p
     assert "Die Investition war Ende 2026-02 wieder hereingeholt." in shown.told
     assert (tmp_path / "value.png").read_bytes().startswith(b"\x89PNG")
     assert "paid" not in shown.told
+    assert "3 entries, each as it was written." in plant.workshop.done("roadmap", "value", "parts", "--verify").told
     wrong = plant.workshop("roadmap", "value", "parts", "--picture", "value.doc")
     assert (wrong.code, "ends in .png or .svg" in wrong.told) == (2, True)
+
+
+def test_the_promised_balance_grows_with_the_ramp_up(plant: Plant) -> None:
+    plant.workshop.edit("parts", benefit={"ramp_up_months": 2})
+    desk = Desk(open_project("parts", plant.settings), plant.settings)
+    monthly = 100 * 50 * 0.1
+    assert promised_balance(desk, 3) == pytest.approx([monthly / 4 - 50 - 700, monthly - 100 - 700, 2 * monthly - 150 - 700])
 
 
 def test_a_changed_entry_is_found_on_postgresql_too(tmp_path: Path, postgresql_url: str) -> None:
@@ -217,5 +225,7 @@ def test_a_changed_entry_is_found_on_postgresql_too(tmp_path: Path, postgresql_u
         with pytest.raises(StateError, match="parts was changed from outside: entry 1 is not"):
             ledger.verify("parts")
         ledger.close()
+        made = plant.workshop("roadmap", "value", "parts", "--verify")
+        assert (made.code, "entry 1 is not as it was written" in made.told) == (1, True)
     finally:
         now.follow(None)
