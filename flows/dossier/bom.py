@@ -124,7 +124,7 @@ def _model(project: str, pilot: Record) -> "Component":
 
 
 def _licences(told: str) -> "list[License]":
-    from cyclonedx.factory.license import LicenseFactory
+    from cyclonedx.contrib.license.factories import LicenseFactory
 
     return [LicenseFactory().make_from_string(told)] if told else []
 
