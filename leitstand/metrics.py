@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from leitstand.calibration import brier, calibration_error
 from leitstand.prediction import Predictions
 from leitstand.spec import TaskName
 
@@ -286,6 +287,8 @@ _CLASSES = (
     Metric("f1_macro", True, _f1_macro),
     Metric("log_loss", False, _log_loss),
     Metric("roc_auc", True, _multiclass_auc),
+    Metric("brier_score", False, brier),
+    Metric("calibration_error", False, calibration_error),
 )
 _DETECTION = (
     Metric("recall", True, _recall),

@@ -24,6 +24,7 @@ REFERENCE = {
     "balanced_accuracy": lambda t, p, w: sk.balanced_accuracy_score(t, p.value, sample_weight=w),
     "f1_macro": lambda t, p, w: sk.f1_score(t, p.value, average="macro", sample_weight=w),
     "log_loss": lambda t, p, w: sk.log_loss(t, p.probabilities, labels=["bad", "good"], sample_weight=w),
+    "brier_score": lambda t, p, w: sk.brier_score_loss(t == "bad", p.score, sample_weight=w),
     "roc_auc": lambda t, p, w: sk.roc_auc_score(t == "bad", p.score, sample_weight=w),
     "recall": lambda t, p, w: sk.recall_score(t, p.value, pos_label="bad", sample_weight=w),
     "precision": lambda t, p, w: sk.precision_score(t, p.value, pos_label="bad", sample_weight=w),
@@ -59,6 +60,31 @@ def test_regression_metrics_are_those_of_scikit_learn(name: str, seed: int) -> N
     weights = generator.integers(1, 5, 80).astype(float)
     found = metrics_for("regression")[name].of(truth, predictions)(weights[None, :])[0]
     assert found == pytest.approx(REGRESSION[name](truth, predictions, weights), rel=1e-9)
+
+
+def test_the_calibration_error_is_the_gap_between_what_is_said_and_what_comes_true() -> None:
+    sure = np.array([0.9] * 10 + [0.6] * 10)
+    truth = np.array([1] * 7 + [0] * 3 + [1] * 6 + [0] * 4)  # 0.9 comes true in 7 of 10, 0.6 in 6 of 10
+    predictions = Predictions(np.ones(20, dtype=int), sure, np.column_stack([1 - sure, sure]), (0, 1), 1)
+    error = metrics_for("classification")["calibration_error"]
+    assert error(truth, predictions) == pytest.approx((10 * 0.2 + 10 * 0.0) / 20)
+    weights = np.array([[1.0] * 10 + [0.0] * 10, [0.0] * 10 + [1.0] * 10])
+    assert error.of(truth, predictions)(weights) == pytest.approx([0.2, 0.0])
+
+
+def test_the_brier_score_of_three_classes_is_summed_over_them() -> None:
+    generator = np.random.default_rng(2)
+    probabilities = generator.dirichlet([1, 1, 1], 50)
+    truth = generator.integers(0, 3, 50)
+    predictions = Predictions(probabilities.argmax(axis=1), None, probabilities, (0, 1, 2))
+    expected = ((probabilities - np.eye(3)[truth]) ** 2).sum(axis=1).mean()
+    assert metrics_for("classification", 3)["brier_score"](truth, predictions) == pytest.approx(expected)
+
+
+def test_without_probabilities_there_is_no_calibration() -> None:
+    predictions = Predictions(np.array(["a", "b"]), classes=("a", "b"))
+    found = evaluate(metrics_for("classification"), np.array(["a", "b"]), predictions)
+    assert not {"brier_score", "calibration_error"} & set(found)
 
 
 def test_the_area_for_three_classes_is_one_against_the_rest() -> None:

@@ -21,6 +21,7 @@ import yaml
 from own_stage import copied, row, second_version
 
 from benchmarks.load import Seen, closed, open_loop
+from benchmarks.swap import settling, swapped
 from infra.prediction_log import PredictionLog
 from infra.registry import Registry
 from infra.settings import Settings
@@ -124,6 +125,20 @@ def test_promotion_and_rollback_fail_no_request(stage: Any, loaded: Service, set
     assert {1, version} == set(order)
     first, last = order.index(version), len(order) - order[::-1].index(version)
     assert order[first:last].count(1) <= CLIENTS  # those who asked the one before
+    assert set(seen.ids) <= logged(settings)
+
+
+def test_swaps_under_a_steady_load_fail_no_request_and_each_takes_effect(
+    stage: Any, loaded: Service, settings: Settings, tmp_path: Path
+) -> None:
+    registry = Registry(settings)
+    version = second_version(stage, settings, registry, tmp_path / "model")
+    registry.close()
+    swaps = swapped(settings, "cells", version, f"{loaded.url}/cells/predict", body(stage), rounds=1, per_second=100, apart=4.0)
+    seen, acts = asyncio.run(swaps)
+    assert seen.failed == 0, (seen.answers, seen.broken)
+    assert [act.kind for act in acts] == ["promote", "rollback"]
+    assert all(settling(act, seen) < float("inf") for act in acts)  # the service followed each before the next
     assert set(seen.ids) <= logged(settings)
 
 
