@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # loads pandas and SQLAlchemy
     from flows.ingest import Ingested
     from infra.deliveries import Delivery
 
-COLUMNS = ("number", "delivery", "state", "rows", "added", "corrected", "unchanged", "outdated", "late", "quarantined")
+FIGURES = ("added", "late", "corrected", "unchanged", "outdated", "quarantined")
 
 
 @app.command(epilog="Example: leitstand ingest virtual_sensor --dry-run")
@@ -76,20 +76,14 @@ def _delivery(one: "Delivery") -> dict[str, Any]:
 
 
 def _show(project: str, found: "Ingested") -> None:
-    from flows.cli.console import console, say, shown, table
+    from flows.cli.console import console, say, shown
     from leitstand.texts import text
 
-    if found.deliveries:
-        rows = [
-            (
-                one.number,
-                one.name,
-                text(f"ingest.state_{one.state}", call.language),
-                *(getattr(one, name) for name in COLUMNS[3:]),
-            )
-            for one in found.deliveries
-        ]
-        table("", [f"ingest.{name}" for name in COLUMNS], rows)
+    for one in found.deliveries:
+        figures = [text(f"ingest.{name}", call.language, rows=shown(rows)) for name in FIGURES if (rows := getattr(one, name))]
+        state = text(f"ingest.state_{one.state}", call.language)
+        values = {"name": one.name, "rows": shown(one.rows), "figures": ", ".join(figures) or "–"}
+        say("ingest.line", number=one.number, state=state, **values)
     for name in found.duplicates:
         say("ingest.duplicate", name=name)
     for error in found.missed.values():
