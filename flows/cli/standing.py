@@ -32,8 +32,8 @@ def up(
     """Start what stands: Prefect server, MLflow server, worker and prediction service; what crashes is started again."""
     from flows.cli.console import say
     from flows.standing.launching import down as end
+    from flows.standing.launching import interruptible, remain
     from flows.standing.launching import prefect_port as usual
-    from flows.standing.launching import remain
     from flows.standing.launching import up as start
 
     now = settings()
@@ -50,14 +50,14 @@ def up(
         if not json:
             say("standing.started", service=name, url=plan.url(name) or "")
 
-    plan = start(now, host=host, ports=ports, started=started)
-    if json:
-        emit(plan.model_dump() | {"urls": {name: plan.url(name) for name in ports}})
-    else:
-        say("standing.up")
-    if not detach:
-        if not json:
-            say("standing.foreground")
+    with interruptible():
+        plan = start(now, host=host, ports=ports, started=started)
+        if json:
+            emit(plan.model_dump() | {"urls": {name: plan.url(name) for name in ports}})
+        else:
+            say("standing.up" if detach else "standing.up_in_front")
+        if detach:
+            return
         try:
             remain(now)
         finally:

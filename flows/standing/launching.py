@@ -6,8 +6,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -37,6 +37,7 @@ START_SECONDS = 300.0  # 15 on two cores with nothing else to do
 TRIES = 3  # a service that dies as often while all are started does not work
 TAIL_LINES = 15
 LOOK_SECONDS = 0.5
+DOWN_WAIT_SECONDS = 30.0
 LOOPBACK = "127.0.0.1"
 
 Started = Callable[[ServiceName, Plan], None]
@@ -77,7 +78,7 @@ def up(settings: Settings, *, host: str, ports: dict[ServiceName, int], started:
             start_supervisor(settings, write_configuration(settings, commands()))
             _wait(settings, plan, started)
         except BaseException:
-            down(settings)
+            _end(settings)
             raise
     return plan
 
@@ -88,7 +89,18 @@ def commands() -> dict[str, list[str]]:
 
 
 def down(settings: Settings) -> bool:
-    """End all services; return whether any were running. Returns when none is left."""
+    """End all services; return whether any were running. Returns when none is left.
+
+    Raises
+    ------
+    Busy
+        If another call is starting them, and goes on with it for longer than is waited here.
+    """
+    with hold(settings, "standing", wait_seconds=DOWN_WAIT_SECONDS, busy="standing.being_started"):
+        return _end(settings)
+
+
+def _end(settings: Settings) -> bool:
     wanted = read_plan(settings) is not None
     forget_plan(settings)  # first, so that the keeper starts nothing any more
     left = processes(settings)
@@ -104,9 +116,18 @@ def down(settings: Settings) -> bool:
     return wanted or bool(left)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM do in this block what Ctrl-C does; to be called in the main thread."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def remain(settings: Settings) -> None:
-    """Return when the services were ended, or at SIGTERM or Ctrl-C; to be called in the main thread."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Return when the services were ended, or at Ctrl-C."""
     with suppress(KeyboardInterrupt):
         while read_plan(settings) is not None:
             time.sleep(LOOK_SECONDS)
