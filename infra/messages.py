@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import apprise
 
@@ -49,12 +49,12 @@ def shown_address(address: str) -> str:
     with _silence():
         service = _opened(address)
     if service is None:
-        return urlsplit(address).scheme or "?"
+        return _parts(address).scheme or "?"
     recipients = getattr(service, "targets", None)
     if isinstance(service, apprise.NotifyBase) and hasattr(service, "smtp_host"):
         return f"{', '.join(mail for _, mail in recipients or [])} (mailto, {service.smtp_host})"
-    if urlsplit(address).scheme.rstrip("s") in WEBHOOKS:
-        return f"{urlsplit(address).scheme}://{service.host}" + (f":{service.port}" if service.port else "")
+    if (scheme := _parts(address).scheme).rstrip("s") in WEBHOOKS:
+        return f"{scheme}://{service.host}" + (f":{service.port}" if service.port else "")
     return str(service.service_name)
 
 
@@ -85,7 +85,7 @@ def send(address: str, title: str, body: str, weight: Weight = "info") -> Delive
 
 def without_secrets(line: str, address: str) -> str:
     """Return the line with every part of the address but host and scheme blotted out."""
-    parts = urlsplit(address)
+    parts = _parts(address)
     user, _, password = (parts.netloc.rpartition("@")[0]).partition(":")
     pieces = {address, user, password, *parts.path.split("/"), parts.path.strip("/"), parts.query, parts.fragment}
     pieces |= {value for _, value in parse_qsl(parts.query)}
@@ -93,6 +93,13 @@ def without_secrets(line: str, address: str) -> str:
     for piece in sorted((piece for piece in pieces if len(piece) > 2), key=len, reverse=True):
         line = line.replace(piece, HIDDEN)
     return line
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # such as a bracket that is never closed
+        return urlsplit("")
 
 
 class _Heard(logging.Handler):

@@ -55,7 +55,7 @@ def test_a_server_that_is_not_there_is_a_result_and_no_error(free_port: int, cap
     assert "token-88" not in f"{web.problem} {caplog.text}"
 
 
-@pytest.mark.parametrize("address", ["", "anna@firma.de", "gibtsnicht://x", "json://", "mailto://"])
+@pytest.mark.parametrize("address", ["", "anna@firma.de", "gibtsnicht://x", "json://", "mailto://", "json://[x", "\0"])
 def test_what_is_no_address_is_said(address: str) -> None:
     assert not is_address(address)
     assert send(address, "t", "b").problem is not None
@@ -69,6 +69,7 @@ def test_what_is_no_address_is_said(address: str) -> None:
         ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", "Slack"),
         ("gibtsnicht://user:geheim@host", "gibtsnicht"),
         ("anna@firma.de", "?"),
+        ("json://[geheim", "?"),
     ],
 )
 def test_an_address_is_shown_without_anything_that_lets_somebody_in(address: str, shown: str) -> None:
