@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leitstand.contract import Column, Contract
-from monitoring.drift import Watched, drifts, watch, watched_inputs
+from monitoring.drift import Watched, drifts, holm, watch, watched_inputs
 from monitoring.result import ColumnDrift
 
 GENERATOR = np.random.default_rng(7)
@@ -136,3 +136,18 @@ def test_any_texts_can_be_compared(before: list[str | None], now: list[str | Non
     found = drift(column, 0.2)
 
     assert found.effect is None or 0 <= found.effect <= 0.84
+
+
+def test_many_columns_together_are_asked_for_chance() -> None:
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )  # Holm 1979, worked by hand
+    assert holm(np.array([])).tolist() == []
+
+
+def test_among_many_columns_one_that_looks_odd_alone_is_no_drift() -> None:
+    alarms = 0
+    for _ in range(40):
+        columns = [watch(f"x{i}", NORMAL, pd.Series(GENERATOR.normal(size=60)), is_number=True) for i in range(20)]
+        alarms += any(column.drifted for column in drifts(columns, 0.05))
+    assert alarms <= 2

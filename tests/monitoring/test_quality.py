@@ -62,3 +62,27 @@ def test_a_stuck_value_is_a_fault_only_when_chance_cannot_explain_it() -> None:
 
 def test_an_empty_window_has_no_faults() -> None:
     assert faults(NUMBER, BEFORE, []) == []
+
+
+def frozen_faults(before_run: int, now: list[object]) -> list[tuple[str, int, bool]]:
+    contract = Contract(id="c", table="t", columns=(NUMBER,))
+    frames = (pd.DataFrame({"x": values}) for values in (BEFORE, now))
+    return [(fault.fault, fault.rows, fault.breaks) for fault in quality_faults(contract, *frames, {"x": before_run})]
+
+
+def test_a_value_that_stands_still_longer_than_ever_is_frozen() -> None:
+    now = [*BEFORE[:60], *[3.0] * 40]
+
+    assert frozen_faults(1, now) == [("frozen", 40, True)]
+    assert frozen_faults(20, now) == []
+    assert faults(NUMBER, BEFORE, now) == []  # nobody knows how long training stood still
+
+
+def test_a_whole_window_of_one_value_is_no_fault_where_training_stood_still_as_long() -> None:
+    assert frozen_faults(30, [3.0] * 50) == []
+    assert frozen_faults(10, [3.0] * 50) == [("constant", 50, True)]
+
+
+def test_single_odd_values_do_not_break_a_sensor() -> None:
+    assert frozen_faults(1, [*BEFORE[:100], 11.0]) == [("out_of_range", 1, False)]
+    assert frozen_faults(1, [*BEFORE[:60], *[11.0 + i for i in range(40)]]) == [("out_of_range", 40, True)]

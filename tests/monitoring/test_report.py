@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leitstand.basis import Basis
 from leitstand.errors import StateError
+from leitstand.policy import Monitoring
 from leitstand.project import Project
 from monitoring.report import monitor
 from monitoring.result import MonitoringResult
@@ -194,3 +196,72 @@ def test_a_page_that_cannot_be_written_is_our_error(
 
     with pytest.raises(StateError, match="cannot be written to"):
         monitor(project, reference, window.head(5), reference_metrics=HOLDOUT, html=tmp_path / "file" / "page.html")
+
+
+def test_only_the_same_season_of_the_reference_counts(plant: Callable[..., Project], rows: Callable[..., pd.DataFrame]) -> None:
+    def with_season(frame: pd.DataFrame, start: str) -> pd.DataFrame:
+        times = pd.date_range(start, periods=len(frame), freq="h", tz="UTC")
+        warm = 8 * np.sin(2 * np.pi * times.hour / 24)
+        return frame.assign(time=times, temperature=frame["temperature"] + warm, _time=times)
+
+    reference = with_season(rows(2400), "2026-01-01")
+    morning = with_season(rows(2400, seed=1), "2026-06-01").query("4 <= time.dt.hour <= 8")
+    project = plant()
+    daily = dataclasses.replace(project, spec=project.spec.model_copy(update={"monitoring": Monitoring(season="day")}))
+
+    blind = monitor(project, reference, morning, reference_metrics=HOLDOUT)
+    seeing = monitor(daily, reference, morning, reference_metrics=HOLDOUT)
+    broken = monitor(daily, reference, morning.assign(temperature=morning["temperature"] + 5), reference_metrics=HOLDOUT)
+    night = monitor(daily, reference.query("time.dt.hour < 12"), reference.query("time.dt.hour > 15"), reference_metrics=HOLDOUT)
+
+    assert (blind.drifted, seeing.drifted, broken.drifted) == (["temperature"], [], ["temperature"])
+    assert (night.enough, night.season_known, night.columns) == (True, False, ())
+    assert "too little from the same season" in night.summary("en")
+
+
+def test_a_column_that_carries_the_model_counts_for_the_whole_input(
+    project: Project, reference: pd.DataFrame, window: pd.DataFrame
+) -> None:
+    moved = window.assign(temperature=window["temperature"] + 5)
+
+    heavy = monitor(project, reference, moved, reference_metrics=HOLDOUT, basis=Basis(weights={"temperature": 0.8}))
+    light = monitor(project, reference, moved, reference_metrics=HOLDOUT, basis=Basis(weights={"temperature": 0.01}))
+
+    assert (heavy.input_drift, heavy.drifted_weight, light.input_drift) == (True, 0.8, False)
+    assert "They carry 80% of what the model goes by" in heavy.summary("en")
+
+
+def test_rows_of_a_slow_process_count_as_fewer(project: Project, reference: pd.DataFrame, window: pd.DataFrame) -> None:
+    moved = window.assign(temperature=window["temperature"] + 2)
+
+    told = monitor(project, reference, moved, reference_metrics=HOLDOUT)
+    slow = monitor(project, reference, moved, reference_metrics=HOLDOUT, basis=Basis(rows=600, dependence={"temperature": 60.0}))
+
+    assert (told.drifted, slow.drifted) == (["temperature"], [])
+
+
+def test_an_estimate_stands_in_for_labels_only_where_probabilities_are_calibrated(plant: Callable[..., Project]) -> None:
+    generator = np.random.default_rng(0)
+    unsure = generator.normal(0, 0.4, 400)
+    score = 1 / (1 + np.exp(-unsure))
+    window = pd.DataFrame(
+        {
+            "temperature": generator.normal(80, 5, 400),
+            "prediction": np.where(score > 0.5, "good", "bad"),
+            "score": score,
+            "probability_bad": 1 - score,
+            "probability_good": score,
+        }
+    )
+    project = plant("classification", positive="good")
+
+    found = monitor(project, window, window, reference_metrics={"roc_auc": 0.95}, basis=Basis(calibration_error=0.02))
+    boasting = monitor(project, window, window, reference_metrics={"roc_auc": 0.95}, basis=Basis(calibration_error=0.2))
+    numbers = window.assign(prediction=score)
+    number = monitor(plant(), numbers, numbers, reference_metrics=HOLDOUT)
+
+    assert found.estimate is not None
+    assert (found.estimate.metric, found.estimate.drop, found.performance_drop) == ("roc_auc", True, None)
+    assert "Estimate without labels" in found.summary("en")
+    assert "Schätzung ohne Rückmeldungen" in found.summary("de")
+    assert (boasting.estimate, boasting.no_estimate, number.no_estimate) == (None, "calibration", "task")
