@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from leitstand.findings import Look, Signals
+from leitstand.findings import PERFORMANCE, Look, Signals
 
 
 def onset(signals: Signals, looks: Sequence[Look]) -> datetime | None:
-    """Return when the change began that shows now: the begin of the oldest look in unbroken succession that shows a finding of today.
+    """Return when the change began that shows now: the begin of the oldest look in unbroken succession that shows it too.
+
+    Worse answers say best when the world changed; inputs move a little for many reasons. So they alone count where they show.
 
     Parameters
     ----------
@@ -17,7 +19,7 @@ def onset(signals: Signals, looks: Sequence[Look]) -> datetime | None:
     -------
     aware; None where nothing shows, or nobody knows when the window began
     """
-    today = set(signals.findings)
+    today = {PERFORMANCE} & set(signals.findings) or set(signals.findings)
     since = signals.start if today else None
     for look in sorted(looks, key=lambda one: one.end, reverse=True):
         if since is None or look.start is None or not today & set(look.findings):

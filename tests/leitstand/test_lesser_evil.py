@@ -46,8 +46,9 @@ def test_without_certainty_the_champion_stays(after_a_change: Judgement) -> None
     assert not is_lesser_evil(replace(after_a_change, champion_gain=None))
 
 
-def test_the_rule_without_learning_must_not_be_better(after_a_change: Judgement) -> None:
-    assert not is_lesser_evil(replace(after_a_change, baseline_gain=replace(after_a_change.baseline_gain, value=-0.01)))
+def test_the_rule_without_learning_must_not_be_certainly_better(after_a_change: Judgement) -> None:
+    beaten = replace(after_a_change.baseline_gain, value=-0.2, low=-0.3, high=-0.1)
+    assert not is_lesser_evil(replace(after_a_change, baseline_gain=beaten))
 
 
 @pytest.mark.parametrize("name", ["stability", "latency", "trust", "champion", "champion_slice:line=L1"])

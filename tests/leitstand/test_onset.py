@@ -12,12 +12,19 @@ def look(week: int, *findings: str) -> Look:
 
 def seen(week: int, drift: bool = False, drop: bool = False) -> Signals:
     span = {"start": BEGIN + week * WEEK, "end": BEGIN + (week + 1) * WEEK}
-    return Signals(enough=True, rows=500, input_drift=drift, drifted_share=0.0, prediction_drift=False, performance_drop=drop, **span)
+    return Signals(
+        enough=True, rows=500, input_drift=drift, drifted_share=0.0, prediction_drift=False, performance_drop=drop, **span
+    )
 
 
 def test_a_change_began_with_the_first_look_of_an_unbroken_row() -> None:
-    looks = [look(1, INPUTS), look(2), look(4, PERFORMANCE), look(3, INPUTS, PERFORMANCE)]
-    assert onset(seen(5, drop=True), looks) == BEGIN + 3 * WEEK
+    looks = [look(1, INPUTS), look(2), look(4, INPUTS), look(3, INPUTS, PERFORMANCE)]
+    assert onset(seen(5, drift=True), looks) == BEGIN + 3 * WEEK
+
+
+def test_worse_answers_say_better_when_it_began_than_inputs_that_moved() -> None:
+    looks = [look(3, INPUTS), look(4, INPUTS, PERFORMANCE)]
+    assert onset(seen(5, drift=True, drop=True), looks) == BEGIN + 4 * WEEK
 
 
 def test_other_findings_than_those_of_today_tell_nothing() -> None:
