@@ -39,6 +39,18 @@ def run_pass(flow_run_id: UUID, project: str, prefect_url: str) -> None:
     carry_out(flow_run_id, project, prefect_url, settings)
 
 
+def report_lost(project: str, key: str, values: dict[str, object]) -> None:
+    """Open an incident about a run that could not do so itself; ``key`` of the catalogue says what happened to it."""
+    settings = load_settings()
+    follow_clock(settings)
+    from flows.incidents import report_incident
+    from flows.workspace import Desk, open_project
+    from leitstand.incident import Statement
+
+    desk = Desk(open_project(project, settings), settings)
+    report_incident(desk, "failed_pass", "warning", Statement.of(key, **values))
+
+
 def _end_with_worker() -> None:
     worker = parent_process()
     if worker is not None:

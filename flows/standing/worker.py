@@ -29,7 +29,7 @@ from prefect.states import Crashed, Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.prefect_server import PrefectServer
-from flows.standing.forked import nothing, run_pass
+from flows.standing.forked import nothing, report_lost, run_pass
 from flows.standing.schedules import Schedules, drop_missed, keep_deployments
 from flows.standing.status import POOL, say_ready
 from infra.settings import Settings
@@ -97,8 +97,20 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
             raise
         if ended is not None:
             await self._end(process, flow_run.id, ended)
+        if ended is not None and ended.type == StateType.FAILED:
+            await self.report(project, "standing.run_timed_out", minutes=self._settings.run_minutes)
+        elif ended is None and process.exitcode:
+            await self.report(project, "standing.run_crashed", code=process.exitcode)
         logger.info("%s: run %s ended with code %s", project, flow_run.name, process.exitcode)
         return WarmResult(identifier=str(process.pid), status_code=0 if ended is not None else process.exitcode or 0)
+
+    async def report(self, project: str, key: str, **values: object) -> None:
+        """Tell those who have to know of a run that is lost; in a process of its own, for that needs the project and its stores."""
+        process = self._fork.Process(target=report_lost, args=(project, key, values))
+        await anyio.to_thread.run_sync(process.start)
+        await anyio.to_thread.run_sync(process.join)
+        if process.exitcode:
+            logger.error("%s: nobody could be told of it", project)
 
     async def _watched(self, process: BaseProcess, flow_run_id: UUID) -> "State[None] | None":
         """Return None when the process ended, or the state in which it is to be ended before."""
@@ -151,10 +163,12 @@ async def _work(settings: Settings, prefect_url: str) -> None:
         group.start_soon(_until_told, group.cancel_scope)
         async with get_client() as client:
             await _make_pool(client)
-            await _close_lost(client)
+            lost = await _close_lost(client)
             await keep_deployments(client, schedules.wanted())
             group.start_soon(_follow, client, schedules)
             await anyio.to_thread.run_sync(worker.warm_up, abandon_on_cancel=True)
+            for project in lost:
+                await worker.report(project, "standing.run_lost")
             say_ready(settings, os.getpid())
             await worker.start(printer=logger.info)
 
@@ -172,8 +186,8 @@ async def _make_pool(client: PrefectClient) -> None:
         await client.create_work_pool(WorkPoolCreate(name=POOL, type=WarmWorker.type, base_job_template=template))
 
 
-async def _close_lost(client: PrefectClient) -> None:
-    """Say of runs that a killed worker left open that they crashed: their processes ended with it."""
+async def _close_lost(client: PrefectClient) -> list[str]:
+    """Say of runs that a killed worker left open that they crashed, for their processes ended with it; return their projects."""
     underway = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
     runs = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=underway))),
@@ -184,6 +198,7 @@ async def _close_lost(client: PrefectClient) -> None:
     for run in runs:
         logger.warning("%s: run %s was lost with the worker", run.parameters.get("project"), run.name)
         await client.set_flow_run_state(run.id, Crashed(message="The worker ended while this ran."), force=True)
+    return [str(run.parameters["project"]) for run in runs if "project" in run.parameters]
 
 
 async def _follow(client: PrefectClient, schedules: Schedules) -> None:

@@ -102,6 +102,9 @@ def test_a_run_that_crashes_harms_nothing_but_itself(plant: Plant) -> None:
     run = plant.trigger("parts")
     plant.kill(plant.until(lambda: plant.running_runs()[0]))
     assert plant.outcome(run)["state_type"] == "CRASHED"
+    assert "crashed" in plant.until(
+        lambda: plant.workshop("incidents", "--json").document and plant.workshop("incidents", "--json").stdout
+    )
     assert plant.outcome(plant.trigger("parts"))["state_type"] == "COMPLETED"
     assert plant.pids() == before
 
