@@ -51,6 +51,9 @@ fuzz: setup ## send the service 20,000 made-up requests (CASES=1000 for fewer)
 soak: setup ## hours of load, overload and killed workers (ARGS='--minutes 5' for less)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
+swap: setup ## promotions and rollbacks under load: failed requests, and how long the old model goes on (ARGS='--rounds 3' for less)
+	$(BIN)/python -m benchmarks.swap $(ARGS)
+
 clean: ## remove .venv and all caches; data and models in .leitstand stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
