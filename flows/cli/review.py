@@ -61,20 +61,25 @@ def document(one: "Doubtful") -> dict[str, Any]:
 
 
 def _show(found: "list[Doubtful]", target: str, limit: int) -> None:
-    from flows.cli.console import say, shown, table
+    """Print each answer in lines of its own: an id that a table has broken cannot be copied."""
+    from flows.cli.console import console, say, shown
     from leitstand.texts import text
 
-    rows = []
+    def line(given: str, style: str | None = None) -> None:
+        console().print(given, style=style, markup=False, highlight=False, soft_wrap=True)
+
     for one in found:
         inputs = list(one.inputs.items())
         said = ", ".join(f"{name} {shown(value)}" for name, value in inputs[:MOST_INPUTS]) + (
             " …" if inputs[MOST_INPUTS:] else ""
         )
-        reasons = ", ".join(_reason(flag) for flag in one.flags)
-        state = shown(one.label) if one.reviewed_by is None else text("review.by", call.language, who=one.reviewed_by)
-        rows.append((one.id, f"{one.time:%Y-%m-%d %H:%M}", said, one.prediction, reasons, state))
-    columns = [f"review.{name}" for name in ("id", "time", "inputs", "answer", "reason", "state")]
-    table(text("review.title", call.language, target=target), columns, rows)
+        line(f"{one.id}  {one.time:%Y-%m-%d %H:%M} UTC  {target}: {shown(one.prediction)}", style="bold")
+        line(f"  {text('review.reason', call.language)}: {', '.join(_reason(flag) for flag in one.flags)}")
+        line(f"  {text('review.inputs', call.language)}: {said}")
+        if one.label is not None:
+            line(f"  {text('review.state', call.language)}: {shown(one.label)}")
+        if one.reviewed_by is not None:
+            line(f"  {text('review.by', call.language, who=one.reviewed_by)}")
     if len(found) == limit:
         say("review.more", limit=limit)
 
