@@ -201,7 +201,8 @@ def _read(bench: Workbench, source: str, reading: Reading) -> Table:
             chosen.append(f"{raw} AS c{place}")
             continue
         cast = _cast(raw, kind, comma=reading.comma, month_first=name in reading.month_first)
-        chosen += [f"{cast} AS c{place}", f"({raw} IS NOT NULL AND {cast} IS NULL AND trim({raw}) NOT IN ({gone})) AS b{place}"]
+        bad = f"CASE WHEN {cast} IS NULL AND {raw} IS NOT NULL THEN trim({raw}) NOT IN ({gone}) ELSE false END"  # CASE asks the few only
+        chosen += [f"{cast} AS c{place}", f"{bad} AS b{place}"]
         unsure.add(name)
     bench.connection.execute(f"CREATE TABLE t AS SELECT {', '.join(chosen)} FROM {source}")
     [rows] = bench.one("SELECT count(*) FROM t")

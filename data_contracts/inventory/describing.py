@@ -36,9 +36,10 @@ def describe(bench: Workbench, table: Table, one: DataSet) -> DataSet:
     ----------
     one : name, path, format and files; columns whose keys a database declared
     """
-    scans = profile.scan(bench, table)
+    drawn = profile.draw(bench, table)
+    scans = profile.scan(bench, table, drawn)
     table = profile.settle_types(table, scans)
-    some = profile.sample(bench, table)
+    some = profile.typed(drawn, table)
     columns = _with_personal(profile.figures(bench, table, scans, some), some)
     keys = one.keys or structure.find_keys(bench, table, scans)
     described = replace(

@@ -75,17 +75,32 @@ def time_figures(bench: Workbench, table: Table, scans: dict[str, Scan], *, leav
         return None
     name = min(times, key=lambda one: (not name_words(one) & TIME_WORDS, table.read - scans[one].present))
     column = table.column(name)
-    steps = f"SELECT epoch(x - lag(x) OVER (ORDER BY x)) AS step FROM (SELECT DISTINCT {column} AS x FROM t WHERE {column} IS NOT NULL)"
-    [usual] = bench.one(f"SELECT approx_quantile(step, 0.5) FROM ({steps})") if scans[name].distinct > 2 else (None,)
-    gaps, longest = 0, 0.0
-    if usual:
-        gaps, longest = bench.one(
-            f"SELECT count(*), coalesce(max(step), 0) FROM ({steps}) WHERE step > {GAP_STEPS} * {float(usual)!r}"
-        )
+    usual, gaps, longest = _steps(bench, column) if scans[name].distinct > 2 else (None, 0, 0.0)
     first, last = scans[name].low, scans[name].high
     return TimeFigures(
         name, first, last, float(usual) if usual else None, gaps, float(longest), _coverage(bench, column, first, last)
     )
+
+
+def _steps(bench: Workbench, column: str) -> tuple[float | None, int, float]:
+    """Return the usual distance of neighbouring points in time, how many are more than ``GAP_STEPS`` as far apart, and the farthest."""
+    times = f"SELECT DISTINCT {column} AS x FROM t WHERE {column} IS NOT NULL"
+    bench.connection.execute(
+        f"CREATE TEMP TABLE steps AS SELECT step, count(*) AS n FROM (SELECT epoch(x - lag(x) OVER (ORDER BY x)) AS step FROM ({times})) "
+        "WHERE step > 0 GROUP BY step"
+    )
+    try:
+        running = "SELECT step, sum(n) OVER (ORDER BY step) AS so_far, sum(n) OVER () AS every FROM steps"
+        found = bench.rows(f"SELECT min(step) FROM ({running}) WHERE so_far * 2 >= every")
+        usual = found[0][0]
+        if usual is None:
+            return None, 0, 0.0
+        gaps, longest = bench.one(
+            f"SELECT coalesce(sum(n), 0), coalesce(max(step), 0) FROM steps WHERE step > {GAP_STEPS} * {usual!r}"
+        )
+        return float(usual), int(gaps), float(longest)
+    finally:
+        bench.connection.execute("DROP TABLE steps")
 
 
 def _coverage(bench: Workbench, column: str, first: object, last: object) -> tuple[int, ...]:
