@@ -1,24 +1,32 @@
-"""Stretches of the hold-out whose labels cannot be right: where neither champion nor challenger, who know their trade elsewhere, know anything.
+"""Stretches of the hold-out whose labels cannot be right: nobody who knows the trade elsewhere knows anything there, nor can anybody learn it.
 
 A comparison on wrong labels favours whoever dares least: on shuffled labels the model that learned from shuffled ones, and so answers near the
-mean, beats the one that learned the truth. So the newest rows are looked at piece by piece. A piece is distrusted when both models fall back
-there at least half-way to the figure that their answers get on shuffled labels, and neither has any association with the labels left
-(permutation test, Good 2005, at 1 %). A change that the challenger has learned, or one that leaves any association, is none of this.
+mean, beats the one that learned the truth. So the newest rows are looked at piece by piece. A piece is distrusted when
+
+- both models fall back there at least half-way to the figure that their answers get on shuffled labels,
+- neither has any association with the labels left (permutation test, Good 2005, at 1 %), and
+- a forest that learns from some rows of the piece cannot tell the others' labels either, by the same test.
+
+The last keeps real changes apart from wrong labels: where the world has turned, the new relation can be learned from the piece itself.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import KFold, cross_val_predict
 
 from leitstand.dataset import Dataset
 from leitstand.metrics import Metric
+from leitstand.pipelines import encode
 from leitstand.prediction import Predictions
 from leitstand.seen import KnownRows, row_keys
 
 MOST_PIECES = 16  # so that wrong labels in a tenth of the hold-out fill at least one piece
 FEWEST_ROWS = 30
 FALLEN = 0.5  # of what a model is elsewhere better than chance
+TREES = 40
 SHUFFLES = 199  # the least a test at 1 % needs is 99
 
 
@@ -42,7 +50,7 @@ class Distrusted:
 def distrusted(
     metric: Metric, holdout: Dataset, challenger: Predictions, champion: Predictions, known: KnownRows | None = None
 ) -> tuple[Distrusted, ...]:
-    """Return the pieces of the hold-out whose labels neither model has any relation to.
+    """Return the pieces of the hold-out whose labels nothing relates to.
 
     Parameters
     ----------
@@ -55,7 +63,7 @@ def distrusted(
         if not all(one[number] for one in fallen):
             continue
         parts = [answers.take(piece) for answers in (champion, challenger)]
-        if any(_related(metric, truth[piece], part) for part in parts):
+        if any(_related(metric, truth[piece], part) for part in parts) or _learnable(holdout, piece):
             continue
         start, end = _name(holdout, int(piece[0])), _name(holdout, int(piece[-1]))
         figures = [metric(truth[piece], part) for part in parts]
@@ -74,7 +82,10 @@ def _pieces(holdout: Dataset, known: KnownRows | None) -> list[np.ndarray]:
 
 
 def _fallen(metric: Metric, truth: np.ndarray, answers: Predictions, pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return per piece whether the figure there is nearer to that on shuffled labels than to that on the other rows."""
+    """Return per piece whether the figure there is nearer to that on shuffled labels than to that on the other rows.
+
+    A model that does no better than that on the other rows has fallen everywhere: it cannot vouch for any labels.
+    """
     inside = np.zeros((len(pieces), len(truth)))
     for number, piece in enumerate(pieces):
         inside[number, piece] = 1
@@ -83,7 +94,7 @@ def _fallen(metric: Metric, truth: np.ndarray, answers: Predictions, pieces: Seq
     shuffled = np.random.default_rng(0).permutation(truth)
     chance = metric(shuffled, answers)
     skill, usual = metric.gain(here, np.full_like(here, chance)), metric.gain(elsewhere, np.full_like(here, chance))
-    fallen: np.ndarray = np.isfinite(skill) & ~(skill >= FALLEN * usual)
+    fallen: np.ndarray = np.isfinite(skill) & ~((usual > 0) & (skill >= FALLEN * usual))
     return fallen
 
 
@@ -92,6 +103,20 @@ def _related(metric: Metric, truth: np.ndarray, answers: Predictions) -> bool:
     actual = metric(truth, answers)
     by_chance = [metric(generator.permutation(truth), answers) for _ in range(SHUFFLES)]
     as_good = sum(metric.gain(actual, one) <= 0 for one in by_chance)
+    return (as_good + 1) / (SHUFFLES + 1) <= 0.01
+
+
+def _learnable(holdout: Dataset, piece: np.ndarray) -> bool:
+    """Return whether the inputs tell the labels within the piece: of held-out rows, by a forest (Geurts, Ernst & Wehenkel 2006)."""
+    part = holdout.take(piece)
+    inputs, truth = encode(part.features, scale=True).fit_transform(part.features), part.target
+    wanted = truth.astype(float)[:, None] if not holdout.discrete else np.asarray(truth[:, None] == np.unique(truth), dtype=float)
+    forest = ExtraTreesRegressor(TREES, min_samples_leaf=2, random_state=0)
+    told = cross_val_predict(forest, inputs, wanted.squeeze(), cv=KFold(5, shuffle=True, random_state=0)).reshape(wanted.shape)
+    told, wanted = told - told.mean(axis=0), wanted - wanted.mean(axis=0)
+    generator = np.random.default_rng(0)
+    by_chance = [float((told * wanted[generator.permutation(len(wanted))]).sum()) for _ in range(SHUFFLES)]
+    as_good = sum(one >= float((told * wanted).sum()) for one in by_chance)
     return (as_good + 1) / (SHUFFLES + 1) <= 0.01
 
 
