@@ -9,6 +9,7 @@ from flows.judged import evidence_of
 from flows.one_pass import Pass
 from flows.practice_check import practice_check
 from flows.status_quo import status_quo
+from flows.training import keep_challenger
 from flows.trial import begin
 from infra.approvals import barred, pending
 from leitstand.incident import Statement
@@ -19,7 +20,9 @@ def retrain(one: Pass) -> None:
     """Train a challenger, and promote, refuse, try or show it to a person, as the gates and project.yaml say."""
     desk, policy = one.desk, one.desk.project.spec.maintenance
     desk.tracker.close_abandoned(desk.project.name)
-    pilot = one.pilot = practice_check(desk, status_quo(desk), one.looked.since)
+    inventory = status_quo(desk)
+    pilot = one.pilot = practice_check(desk, inventory, one.looked.since)
+    keep_challenger(desk, inventory, pilot)
     version, judgement = pilot.version.version, pilot.judgement
     why = one.looked.decision.render("en")
     if pilot.unchanged:

@@ -56,8 +56,12 @@ class Place:
     problem: LeitstandError | None = None
 
 
-def keep_evidence(desk: "Desk", report: "RunReport") -> None:
+def keep_evidence(desk: "Desk", report: "RunReport", left_out: tuple[MilestoneId, ...] = ()) -> None:
     """Append what a run found about its milestones.
+
+    Parameters
+    ----------
+    left_out : milestones that it did not look at
 
     Raises
     ------
@@ -67,7 +71,9 @@ def keep_evidence(desk: "Desk", report: "RunReport") -> None:
     known = fingerprints(desk.project.spec, desk.project.contract, beside(desk.project.spec, desk.project.folder, desk.settings))
     content = report.model_dump(mode="json", include={name for names in DETAILS.values() for name in names})
     entries = [
-        (one, rested_on(one.id, known), {name: content[name] for name in DETAILS.get(one.id, ())}) for one in report.milestones
+        (one, rested_on(one.id, known), {name: content[name] for name in DETAILS.get(one.id, ())})
+        for one in report.milestones
+        if one.id not in left_out
     ]
     store = EvidenceStore(desk.settings.database("history"))
     try:

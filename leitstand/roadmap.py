@@ -133,7 +133,7 @@ def _standing(id: MilestoneId, newest: Mapping[str, Record], shown: Set[int | No
         return Standing(id=id, name=NAMES[id], status="none", missing=("run",))
     reasons = (*changed(record.fingerprints, today.fingerprints, id), *_overtaken(record, newest, shown, today))
     missing = _still_missing(record, today)
-    status: Status = record.verdict
+    status: Status = "passed" if _beaten_by_champion(record) and today.champion in shown else record.verdict
     if status == "open" and not missing:
         status = "passed"
     if reasons:
@@ -176,6 +176,12 @@ def _beyond_limit(pilot: Record | None) -> bool:
     """Whether the errors that the newest pilot showed pay back too late."""
     measured = (pilot.details.get("benefit") or {}).get("measured") if pilot else None
     return measured is not None and not measured["within_limit"]
+
+
+def _beaten_by_champion(record: Record) -> bool:
+    """Return whether a practice check said no only because the model in charge is as good: then that one still holds."""
+    refused = [gate["name"] for gate in record.details.get("gates") or () if not gate["passed"]]
+    return record.milestone == "M4" and record.verdict == "refused" and refused == ["champion"]
 
 
 def _still_missing(record: Record, today: Today) -> tuple[str, ...]:

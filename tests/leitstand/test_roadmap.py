@@ -93,6 +93,16 @@ def test_a_model_that_no_practice_check_has_seen_opens_the_introduction() -> Non
     assert status([*everything(), refused], other)["M5"] == "stale"
 
 
+def test_a_challenger_that_is_no_better_than_the_champion_leaves_the_practice_check_closed() -> None:
+    def refused(*names: str) -> list[Record]:
+        gates = [{"name": name, "passed": name not in names} for name in ("baseline", "champion")]
+        return [*everything(), record("M4", 6, "refused", model_version=2, details={"gates": gates})]
+
+    assert status(refused("champion"))["M4"] == "passed"
+    assert status(refused("champion", "baseline"))["M4"] == "refused"
+    assert status(refused("champion"), NOW.model_copy(update={"champion": 7}))["M4"] == "refused"
+
+
 def test_no_model_in_charge_any_more_opens_the_introduction() -> None:
     found = standings(everything(), NOW.model_copy(update={"champion": None}))[4]
     assert (found.status, found.reasons) == ("stale", ("no_champion",))
