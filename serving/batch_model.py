@@ -18,15 +18,19 @@ def champion_for_batch(project: str, settings: Settings) -> tuple[Release, Train
     Raises
     ------
     StateError
-        If the project has no champion yet.
+        If the project has no champion yet, or is paused: whoever starts a batch is to hear of it, and no fallback answers a million rows.
     TamperedModel
         If a file is missing or changed.
     """
     releases = Releases(settings)
     try:
-        version = releases.champions().get(project)
-        if version is None:
+        standing = releases.standings().get(project)
+        version = standing.champion if standing is not None else None
+        if standing is None or version is None:
             raise StateError("flows.no_champion", project=project)
+        if standing.paused:
+            since = f"{standing.since:%Y-%m-%d %H:%M} UTC"
+            raise StateError("serving.batch_paused", project=project, since=since, why=standing.why)
         if not releases.has(project, version):
             from serving.loading import fetch_release
 

@@ -12,9 +12,10 @@ from infra.history import History, Kind
 from infra.registry import Registry
 from infra.releases import MODEL_FOLDER, RELEASE_FILE, Releases
 from infra.settings import Settings
-from leitstand.errors import LeitstandError, TamperedModel
+from leitstand.errors import LeitstandError, StateError, TamperedModel
 from leitstand.model_file import MODEL_FILE
 from serving import loading
+from serving.batch_model import champion_for_batch
 from serving.endpoint import Endpoint
 from serving.loading import Champions
 from serving.rollout import takes
@@ -176,6 +177,13 @@ def test_a_paused_project_says_that_a_person_decides_and_keeps_its_model(
     assert found(champions).refusal is None
 
 
+def test_a_paused_project_answers_no_batch(two: Settings, champions: Champions) -> None:
+    assert champion_for_batch("cells", two)[0].version == 1
+    say(two, ("pause", 1))
+    with pytest.raises(StateError, match=r"has been paused since .*pause it.*leitstand resume cells"):
+        champion_for_batch("cells", two)
+
+
 def test_a_paused_project_answers_with_the_last_good_model_where_it_wants_that(
     stage: Any, two: Settings, champions: Champions
 ) -> None:
@@ -245,7 +253,7 @@ def test_releases_without_a_baseline_leave_the_decision_to_a_person(
     try:
         for file, content in zip(files, before, strict=True):
             file.write_text(json.dumps({**json.loads(content), "rule": None}), encoding="utf-8")
-        say(two, ("pause", 1))
+        say(two, ("promote", 2), ("promote", 1), ("pause", 1))
         champions.look()
         assert found(champions).refusal is not None
         assert caplog.text.count("holds no baseline") == 2
