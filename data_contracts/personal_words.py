@@ -25,8 +25,8 @@ WORDS: dict[Kind, str] = {
         schwangerschaft pregnancy pregnant behinderung disability krankenversicherung krankmeldung krankheitstage sickleave allergie allergy befund
         genetik genome biometrie biometric fingerabdruck fingerprint""",
     "belief": "religion konfession ethnie ethnicity race rasse gewerkschaft union parteizugehörigkeit sexualität sexuality",
-    "criminal": """vorstrafe vorstrafen vorbestraft straftat straftaten strafregister führungszeugnis fuehrungszeugnis convicted conviction convictions
-        criminalrecord offence offense bußgeld bussgeld strafpunkte""",
+    "criminal": """vorstrafe vorstrafen vorbestraft straftat straftaten strafregister führungszeugnis fuehrungszeugnis convicted conviction
+        convictions criminalrecord offence offense bußgeld bussgeld strafpunkte""",
     "name": """vorname nachname familienname zuname geburtsname name_kunde kundenname mitarbeitername firstname lastname surname forename fullname
         givenname familyname""",
     "email": "email mail emailadresse emailaddress",

@@ -11,7 +11,10 @@ from flows.inventory_file import Entries
 from flows.use_cases import UseCase
 from leitstand.texts import LANGUAGES, Language, text
 
-POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
+)
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { margin: .5rem 0; } h2 { margin: 2.2rem 0 .4rem; font-size: 1.3rem; } h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
@@ -163,7 +166,8 @@ def _personal(found: Inventory, entries: Entries) -> str:
 def _joins(found: Inventory) -> str:
     rows = [
         f"<tr><td>{escape(join.left)}</td><td>{escape(join.left_column)}</td><td>{escape(join.right)}</td><td>{escape(join.right_column)}</td>"
-        f"<td class=n>{100 * join.overlap:.0f} %</td><td>{_both('join_declared' if join.declared else 'join_name' if join.same_name else 'join_values')}"
+        f"<td class=n>{100 * join.overlap:.0f} %</td>"
+        f"<td>{_both('join_declared' if join.declared else 'join_name' if join.same_name else 'join_values')}"
         f"{'' if not join.unique else ', ' + _both('join_unique')}</td></tr>"
         for join in found.joins
     ]
@@ -195,7 +199,8 @@ def _details(one: DataSet, entries: Entries, number: int, made: datetime) -> str
     maps = pictures.missing_map(one, "missing")
     times = pictures.coverage(one, "coverage")
     return (
-        f'<details id="s{number}"{" open" if len(one.columns) <= MOST_OPEN else ""}><summary>{escape(one.name)}</summary><p class=quiet>{escape(one.path)}</p><ul>{facts}</ul>'
+        f'<details id="s{number}"{" open" if len(one.columns) <= MOST_OPEN else ""}><summary>{escape(one.name)}</summary>'
+        f"<p class=quiet>{escape(one.path)}</p><ul>{facts}</ul>"
         + (f"<h3>{_both('page_coverage')}</h3><div class=scroll>{times}</div>" if times else "")
         + (f"<h3>{_both('page_missing')}</h3><div class=scroll>{maps}</div>" if maps else "")
         + f"{_table(heads, rows)}{more}</details>"
@@ -260,8 +265,10 @@ def _column(column: ColumnFigures, one: DataSet, entered: Mapping[str, object]) 
     guessed = " ?" if column.unit_by == "values" and not entered.get("unit") else ""
     return (
         f"<tr><td>{escape(column.name)}</td><td>{_both(f'type_{column.type}')}</td><td>{unit}{guessed}</td><td class=n>{missing}</td>"
-        f"<td class=n>{'' if column.distinct_exact else '≈ '}{_figure(column.distinct)}</td><td>{f'{low} … {high}' if column.minimum is not None else '–'}</td>"
-        f"<td class=n>{_figure(column.outliers) if column.outliers else '–'}</td><td>{pictures.spark(column, column.name)}</td><td>{_remarks(column, entered)}</td></tr>"
+        f"<td class=n>{'' if column.distinct_exact else '≈ '}{_figure(column.distinct)}</td>"
+        f"<td>{f'{low} … {high}' if column.minimum is not None else '–'}</td>"
+        f"<td class=n>{_figure(column.outliers) if column.outliers else '–'}</td>"
+        f"<td>{pictures.spark(column, column.name)}</td><td>{_remarks(column, entered)}</td></tr>"
     )
 
 

@@ -61,7 +61,8 @@ def coverage(one: DataSet, label: str) -> str:
         return ""
     highest, width, height = max(one.time.coverage) or 1, (200 + MAP_WIDTH) / BLOCKS, 44
     bars = "".join(
-        f'<rect x="{place * width:.1f}" y="{height * (1 - count / highest):.1f}" width="{width - 1:.1f}" height="{height * count / highest:.1f}" fill="{BLUE}"/>'
+        f'<rect x="{place * width:.1f}" y="{height * (1 - count / highest):.1f}" width="{width - 1:.1f}" '
+        f'height="{height * count / highest:.1f}" fill="{BLUE}"/>'
         if count
         else f'<rect x="{place * width:.1f}" y="{height - 3}" width="{width - 1:.1f}" height="3" fill="{RED}"/>'
         for place, count in enumerate(one.time.coverage)

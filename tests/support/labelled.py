@@ -4,6 +4,7 @@
 """
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -89,7 +90,13 @@ def _personal(fake: Faker, locale: str, source: random.Random) -> list[Maker]:
     ]
     if german:
         made.append(("licence_plate", "plate", fake.license_plate))
-        made.append(("tax_id", "tax number", lambda: f"{source.randint(10, 999)}/{source.randint(100, 999)}/{source.randint(10000, 99999)}"))
+        made.append(
+            (
+                "tax_id",
+                "tax number",
+                lambda: f"{source.randint(10, 999)}/{source.randint(100, 999)}/{source.randint(10000, 99999)}",
+            )
+        )
     return made
 
 
@@ -146,5 +153,5 @@ def _groups(iban: str) -> list[str]:
 if __name__ == "__main__":
     every = list(labelled())
     for one, (precision, recall) in measured(every).items():
-        print(f"{one:15} precision {precision:.3f}  recall {recall:.3f}")
-    print(len(every), "columns;", mistakes(every).most_common(40))
+        sys.stdout.write(f"{one:15} precision {precision:.3f}  recall {recall:.3f}\n")
+    sys.stdout.write(f"{len(every)} columns; {mistakes(every).most_common(40)}\n")
