@@ -14,9 +14,15 @@ if TYPE_CHECKING:  # loads Prefect
 def monitor(
     project: Name,
     html: Annotated[bool, typer.Option("--html", help="Also make a page with pictures.")] = False,
+    over_time: Annotated[bool, typer.Option("--over-time", help="List what the passes of maintenance saw instead.")] = False,
     json: Json = False,
 ) -> None:
     """Compare what the champion answered lately with what it was trained and judged on."""
+    if over_time:
+        from flows.cli.over_time import show_over_time
+
+        show_over_time(project, json)
+        return
     from flows.cli.console import console, say
     from flows.watch import watch
     from flows.workspace import Desk, open_project

@@ -131,3 +131,15 @@ def test_a_pass_that_trained_starts_the_cool_down(plant: Plant, own_parts: Works
     refused = busy.look()  # the files are as they were
     assert [one.key for one in refused.decision.reasons][1] == "refused_before"
     assert now() == busy.clock.time
+
+
+def test_what_the_passes_saw_is_listed_over_time(plant: Plant, own_parts: Workshop) -> None:
+    assert "Nobody has looked yet" in own_parts.done("monitor", "parts", "--over-time").told
+    plant.label(plant.answer(60))
+    plant.look()
+    told = own_parts.done("monitor", "parts", "--over-time", "--json").document["passes"]
+    assert [(one["number"], one["figures"]["labelled_rows"], one["acted"]) for one in told] == [(1, 60, "none")]
+    figures = told[0]["figures"]
+    assert figures["metric_low"] <= figures["metrics"][figures["metric"]] <= figures["metric_high"]
+    shown = own_parts.done("monitor", "parts", "--over-time", "--language", "de").told
+    assert "Rückmeldungen" in shown
