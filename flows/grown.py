@@ -100,6 +100,23 @@ def labelled_rows_since(desk: Desk, version: str) -> int:
     return desk.deliveries.labelled_since(desk.project.name, str(notes.get("cut_from") or version))
 
 
+def forget_versions(desk: Desk, newest: int, dry_run: bool = False) -> list[str]:
+    """Delete the content of data versions that nothing needs any more, and return which.
+
+    Those that a registered model was trained on stay, that which deliveries have made, and the newest ones.
+
+    Parameters
+    ----------
+    newest : how many of the newest ones stay whatever else holds, at least 1
+    """
+    project = desk.project.name
+    here = desk.snapshots.here(project)
+    keep = {*here[-newest:], *(version.data_version for version in desk.registry.versions(project))}
+    made = desk.deliveries.bookmark(project, VERSION)
+    keep |= set() if made is None else {made}
+    return [one for one in here if one not in keep] if dry_run else desk.snapshots.forget(project, keep)
+
+
 def is_synthetic(desk: Desk) -> bool:
     """Return whether built-in synthetic data are among the project's sources."""
     return desk.project.uses_sample and bool(desk.project.sample().SYNTHETIC)

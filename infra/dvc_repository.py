@@ -8,8 +8,9 @@ the ``dvc`` command finds the repository as it expects it.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class DvcRepository:
         """
         with self._open() as repo:
             stage = repo.stage.create(
-                single_stage=True, validate=False, fname=str(_pointer(folder)), wdir=str(folder.parent), outs=[folder.name]
+                single_stage=True, validate=False, fname=str(pointer_of(folder)), wdir=str(folder.parent), outs=[folder.name]
             )
             stage.add_outs()
             stage.dump()
@@ -62,7 +63,7 @@ class DvcRepository:
         self._write_pointer(folder, version)
         with self._open() as repo:
             try:
-                (stage,) = load_file(repo, str(_pointer(folder))).stages.values()
+                (stage,) = load_file(repo, str(pointer_of(folder))).stages.values()
                 repo.cloud.pull(_objects(stage))
                 if stage.outs[0].get_obj() is None:  # checking nothing out would be no error
                     raise FileNotFoundError(version)
@@ -74,8 +75,31 @@ class DvcRepository:
                     "infra.snapshot_gone", project=folder.parent.name, version=version, remote=self._remote
                 ) from error
 
+    def remove(self, folders: Sequence[Path], kept: Collection[str]) -> None:
+        """Delete versions from the working folder, the cache and the remote, but no file that one of the versions ``kept`` has too.
+
+        Raises
+        ------
+        StateError
+            If DVC refuses.
+        """
+        from dvc.data_cloud import get_index
+
+        with self._open() as repo:
+            stores = (repo.cloud.get_remote_odb(), repo.cache.local)
+            needed = {f"{version}.dir" for version in kept} | {one for version in kept for one in _files_of(stores, version)}
+            for folder in folders:
+                names = [*_files_of(stores, folder.name), f"{folder.name}.dir"]  # the list last: killed, it tells what is left
+                for name in names:
+                    for store in stores if name not in needed else ():
+                        with suppress(FileNotFoundError):
+                            store.delete(name)
+                shutil.rmtree(folder, ignore_errors=True)
+                pointer_of(folder).unlink(missing_ok=True)
+            get_index(stores[0]).clear()
+
     def _write_pointer(self, folder: Path, version: str) -> None:
-        pointer = _pointer(folder)
+        pointer = pointer_of(folder)
         if not pointer.exists():  # made on another machine, or lost: the version is all that DVC needs
             _replace(pointer, f"outs:\n- md5: {version}.dir\n  hash: md5\n  path: {folder.name}\n")
 
@@ -109,7 +133,19 @@ def _objects(stage: Any) -> set[Any]:
     return {one for held in stage.get_used_objs(force=True).values() for one in held}
 
 
-def _pointer(folder: Path) -> Path:
+def _files_of(stores: Sequence[Any], version: str) -> set[str]:
+    """Return the names of a version's files in the stores; none where no store has the version."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    for store in stores:
+        with suppress(FileNotFoundError):
+            return {one.value for _, _, one in Tree.load(store, HashInfo("md5", f"{version}.dir"))}
+    return set()
+
+
+def pointer_of(folder: Path) -> Path:
+    """Return the file by which DVC knows a folder."""
     return folder.with_name(folder.name + ".dvc")
 
 

@@ -67,6 +67,11 @@ class SnapshotNotes:
         with self._database.reading() as connection:
             return bool(connection.scalar(select(found)))
 
+    def of_others(self, project: str) -> set[str]:
+        """Return the names of the versions of all other projects."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(_deliveries.c.version).where(_deliveries.c.project != project).distinct()))
+
     def read(self, project: str, version: str | None = None) -> list[tuple[str, int, datetime, dict[str, Any]]]:
         """Return version, rows, time and provenance of every delivery (of one version), oldest first."""
         query = select(_deliveries).where(_deliveries.c.project == project).order_by(_deliveries.c.sequence)

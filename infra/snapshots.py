@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ from uuid import uuid4
 import pandas as pd
 
 from infra.disk import disk_error
-from infra.dvc_repository import DvcRepository
+from infra.dvc_repository import DvcRepository, pointer_of
 from infra.locks import hold
 from infra.parquet import read_parquet, write_parquet
 from infra.settings import Settings
@@ -165,6 +165,30 @@ class SnapshotStore:
         """Return all deliveries of the project (or of one version), oldest first."""
         whole = None if version is None else self._resolve(project, version)
         return [Provenance(*row) for row in self._notes.read(project, whole)]
+
+    def here(self, project: str) -> list[str]:
+        """Return the versions of a project that were not forgotten on this machine, the one delivered first first."""
+        home = self._home(project)
+        return [version for version in self._notes.versions(project) if pointer_of(home / version).exists()]
+
+    def forget(self, project: str, keep: Collection[str]) -> list[str]:
+        """Delete the content of all versions but these, here and in the remote, and return which; where they came from stays noted.
+
+        What other versions need stays, also those that other projects ever had. A version that is saved again is whole again.
+
+        Raises
+        ------
+        Busy
+            If other runs kept the data folder locked.
+        StateError
+            If disk or remote cannot be written; a second call goes on where this one ended.
+        """
+        with self._locked(project) as home:
+            gone = [version for version in self.here(project) if version not in keep]
+            if gone:
+                needed = self._notes.of_others(project) | (set(self._notes.versions(project)) - set(gone))
+                self._dvc.remove([home / version for version in gone], needed)
+        return gone
 
     def _resolve(self, project: str, version: str) -> str:
         known = self._notes.versions(project)

@@ -149,6 +149,7 @@ def _add_commands() -> None:
         business,
         care,
         contracts,
+        data,
         dossier,
         incidents,
         ingest,

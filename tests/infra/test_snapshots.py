@@ -118,6 +118,39 @@ def test_another_machine_with_the_same_database_and_share_loads_it(tmp_path: Pat
     assert (tmp_path / "share" / "data" / "files").is_dir()
 
 
+def test_forgotten_versions_are_gone_everywhere_and_what_others_need_stays(
+    store: SnapshotStore, frame: pd.DataFrame, new_settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    sounds = pd.DataFrame({"sound": [str(tmp_path / "a.wav")], "take": [1]})
+    old = store.save("demo", sounds, file_columns=["sound"])
+    new = store.save("demo", sounds.assign(take=2), file_columns=["sound"])
+    other = store.save("other", frame)
+    same_in_other = store.save("other", sounds, file_columns=["sound"])
+    assert store.forget("demo", [new.version]) == [old.version]
+    assert (store.here("demo"), store.here("other")) == ([new.version], [other.version, same_in_other.version])
+    for lost in (new.path, other.path, same_in_other.path, new_settings.root / "data" / ".dvc" / "cache"):
+        shutil.rmtree(lost)
+    assert Path(store.load("demo", new.version)["sound"][0]).read_bytes() == b"sound"
+    same(store.load("other", other.version), frame)
+    assert store.load("other", same_in_other.version)["take"].tolist() == [1]
+    later = store.save("demo", sounds.assign(take=3), file_columns=["sound"])
+    before = _objects(new_settings)
+    assert store.forget("demo", [new.version]) == [later.version]
+    assert len(before - _objects(new_settings)) == 2  # its list and its table; the sound is needed
+    assert len(store.provenance("demo")) == 3
+    with pytest.raises(StateError, match="cannot be fetched"):
+        store.load("demo", later.version)
+    assert store.save("demo", sounds.assign(take=3), file_columns=["sound"]).version == later.version
+    shutil.rmtree(later.path)
+    shutil.rmtree(new_settings.root / "data" / ".dvc" / "cache")
+    assert store.load("demo", later.version)["take"].tolist() == [3]
+
+
+def _objects(settings: Settings) -> set[Path]:
+    return {path for path in (settings.root / "remote").rglob("*") if path.is_file()}
+
+
 def test_a_changed_working_copy_is_replaced_by_the_right_one(store: SnapshotStore, frame: pd.DataFrame) -> None:
     snapshot = store.save("demo", frame)
     table = snapshot.path / "data.parquet"

@@ -51,3 +51,23 @@ def test_wrong_calls_say_what_is_right(workshop: Workshop) -> None:
     assert (both.code, "exclude each other" in both.told) == (2, True)
     unknown = workshop("ingest", "parts", "--accept", "9")
     assert (unknown.code, "no delivery that is held back '9'" in unknown.told) == (2, True)
+
+
+def test_versions_are_shown_and_those_that_nothing_needs_deleted(plant: Any, workshop: Workshop, delivered: Any) -> None:
+    for day in range(3):
+        plant.drop(delivered(30 + 6 * day, 12), f"day {day}.csv")
+        plant.ingest()
+    told = workshop.done("data", "versions", "parts", "--json").document["versions"]
+    names = [one["version"] for one in told]
+    assert [one.get("grown_from") for one in told] == [None, *names[:2]]
+    assert names[2][:12] in workshop.done("data", "versions", "parts").told
+    assert "2 data versions would be deleted" in workshop.done("data", "prune", "parts", "--keep", "1").told
+    assert workshop.done("data", "prune", "parts", "--keep", "1", "--yes", "--json").document == {
+        "project": "parts", "versions": names[:2], "deleted": True,
+    }  # fmt: skip
+    assert [one["here"] for one in workshop.done("data", "versions", "parts", "--json").document["versions"]] == [
+        False,
+        False,
+        True,
+    ]
+    assert len(plant.table()) == 96
