@@ -62,12 +62,12 @@ def write_page(found: Inventory, entries: Entries, cases: Sequence[UseCase], pat
     fresh.replace(path)
 
 
-def _both(key: str, /, tag: str = "span", **values: object) -> str:
-    return _said(Said(f"inventory.{key}", values), tag)
+def _both(key: str, /, **values: object) -> str:
+    return _said(Said(f"inventory.{key}", values))
 
 
-def _said(said: Said, tag: str = "span") -> str:
-    return "".join(f'<{tag} lang="{one}">{escape(said.render(one))}</{tag}>' for one in LANGUAGES)
+def _said(said: Said) -> str:
+    return "".join(f'<span lang="{one}">{escape(said.render(one))}</span>' for one in LANGUAGES)
 
 
 def _figure(value: float | None, digits: int = 4) -> str:

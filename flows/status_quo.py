@@ -7,6 +7,7 @@ from time import perf_counter
 
 import pandas as pd
 
+from data_contracts.inventory.essentials import essentials
 from flows.grown import current, is_synthetic
 from flows.stage import stage
 from flows.workspace import Desk, read_table
@@ -47,7 +48,8 @@ def status_quo(desk: Desk) -> Inventory:
     sources = {name: describe(source) for name, source in desk.project.spec.data.sources.items()}
     if snapshot is not None:
         sources["incoming"] = f"data version {snapshot.version[:12]}"
-    figure = desk.project.spec.key_figure
+    figure, data = desk.project.spec.key_figure, desk.project.spec.data
+    inputs = len(set(desk.project.contract.names) - desk.project.spec.not_learned)
     evidence = {
         "rows": len(frame),
         "columns": len(frame.columns),
@@ -57,6 +59,7 @@ def status_quo(desk: Desk) -> Inventory:
         "key_figure_today": figure.today,
         "key_figure_source": figure.source,
         "owner": desk.project.spec.owner.name,
+        **essentials(frame, target=data.target, time=data.time, inputs=inputs),
     }
     missing = () if figure.today is not None else ("key_figure_today",)
     closed = milestone("M1", "passed" if not missing else "open", perf_counter() - started, evidence, missing)

@@ -138,7 +138,7 @@ def frames_piece(
 def _texts(folder: Folder) -> Iterator[Piece | Unread]:
     """Yield the tables among the text files: files with the same columns are parts of one."""
     together: dict[Format, list[Path]] = defaultdict(list)
-    kinds: dict[Path, Kind] = {path: kind for kind in ("csv", "text") for path in folder.files.get(kind, ())}  # type: ignore[misc]
+    kinds: dict[Path, Kind] = {path: kind for kind in ("csv", "text") for path in folder.files.get(kind, ())}
     for path, kind in kinds.items():
         try:
             if path.stat().st_size == 0:
