@@ -102,6 +102,7 @@ def trial(desk: Desk, pilot: Pilot) -> ServiceReport:
             answer = client.predict(as_rows(part, contract), before)
             seconds.append(perf_counter() - began)
             requests += 1
+            desk.log.note_rehearsal([one.id for one in answer.predictions])
             truth = [_label(value, column.type) for value in labels.loc[part.index]]
             fed = client.feedback({one.id: value for one, value in zip(answer.predictions, truth, strict=True)})
             labelled += fed.matched

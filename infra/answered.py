@@ -3,11 +3,11 @@
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from infra.prediction_entries import BASELINE_VERSION, Role
 from infra.prediction_log import PredictionLog
-from infra.prediction_tables import LABELS, PREDICTIONS, conditions, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, with_latest_label
 from leitstand.ledger import Answered
 
 MODELS: tuple[Role, ...] = ("champion", "canary")
@@ -20,7 +20,7 @@ def answered(log: PredictionLog, project: str, since: datetime, until: datetime)
     ----------
     since, until : aware; ``until`` exclusive
     """
-    where = conditions(project, since=since, until=until, roles=MODELS) & (PREDICTIONS.c.model_version != BASELINE_VERSION)
+    where = _in_use(project, since, until)
     counts = select(PREDICTIONS.c.model_version, func.count()).where(where).group_by(PREDICTIONS.c.model_version)
     labels = select(func.count(func.distinct(LABELS.c.prediction_id)), func.max(LABELS.c.sequence)).select_from(
         LABELS.join(PREDICTIONS)
@@ -33,9 +33,17 @@ def answered(log: PredictionLog, project: str, since: datetime, until: datetime)
 
 def labelled_answers(log: PredictionLog, project: str, since: datetime, until: datetime) -> pd.DataFrame:
     """Return the answers of models whose truth came back: columns ``prediction`` and ``label``."""
-    where = conditions(project, since=since, until=until, roles=MODELS) & (PREDICTIONS.c.model_version != BASELINE_VERSION)
+    where = _in_use(project, since, until)
     query = with_latest_label(where & LABELS.c.sequence.is_not(None))
     query = query.with_only_columns(PREDICTIONS.c.output, LABELS.c.value).order_by(None)
     with log.database.reading() as connection:
         rows = connection.execute(query).all()
     return pd.DataFrame([(row[0]["prediction"], row[1]) for row in rows], columns=["prediction", "label"], dtype=object)
+
+
+def _in_use(project: str, since: datetime, until: datetime) -> ColumnElement[bool]:
+    """Return the clause for answers of models that somebody could make use of: no trial of the service, no silent answer, no fallback."""
+    given = conditions(project, since=since, until=until, roles=MODELS)
+    rehearsed = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
+    clause: ColumnElement[bool] = given & (PREDICTIONS.c.model_version != BASELINE_VERSION) & ~rehearsed
+    return clause

@@ -26,7 +26,7 @@ from infra.prediction_entries import (
     record,
 )
 from infra.prediction_frames import flat, logged_inputs
-from infra.prediction_tables import LABELS, PREDICTIONS, conditions, metadata, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, metadata, with_latest_label
 from leitstand.now import now
 
 __all__ = [
@@ -130,6 +130,12 @@ class PredictionLog:
                 ]
                 connection.execute(insert(LABELS), rows)
         return LabelResult(len(found), tuple(id_ for id_ in ids if id_ not in known))
+
+    def note_rehearsal(self, ids: Sequence[str]) -> None:
+        """Note that these answers were given to try the service out: they earn nothing and wait for nobody's review."""
+        if ids:
+            with self.database.writing() as connection:
+                connection.execute(insert(REHEARSALS), [{"prediction_id": id_} for id_ in ids])
 
     def prune(self, project: str, before: datetime) -> int:
         """Delete a project's predictions from before an aware time, with their labels; return how many.

@@ -57,6 +57,8 @@ LABELS = Table(
     Column("time", UtcTime, nullable=False),
     Column("source", String(200), nullable=False),
 )
+REHEARSALS = Table("leitstand_rehearsals", metadata, Column("prediction_id", String(36), primary_key=True))
+"""Answers to a trial of the service, of which nobody made use."""
 HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms", "role", "paired_id")
 
 

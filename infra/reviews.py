@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Integer, S
 
 from infra.databases import Database, UtcTime
 from infra.prediction_entries import ANSWERED
-from infra.prediction_tables import LABELS, PREDICTIONS, conditions, metadata, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, metadata, with_latest_label
 from leitstand.errors import UnknownName
 from leitstand.now import now
 
@@ -78,7 +78,8 @@ class Reviews:
         query = with_latest_label(conditions(project, roles=ANSWERED) & _flagged(flag)).order_by(None)
         if not settled:
             looked_at = select(_reviews.c.sequence).where(_reviews.c.prediction_id == PREDICTIONS.c.id).exists()
-            query = query.where(LABELS.c.sequence.is_(None), ~looked_at)  # the query joins the labels from outside
+            rehearsed = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
+            query = query.where(LABELS.c.sequence.is_(None), ~looked_at, ~rehearsed)  # the query joins the labels from outside
         query = query.order_by(PREDICTIONS.c.time.desc(), PREDICTIONS.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()

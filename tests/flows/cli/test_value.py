@@ -132,13 +132,18 @@ def test_too_few_labels_do_not_stand_for_a_month(plant: Plant) -> None:
     assert (line["source"], line["labelled"]) == ("promotion", 29)
 
 
-def test_shadows_and_the_fallback_earn_nothing_and_versions_count_by_their_answers(plant: Plant) -> None:
+def test_shadows_fallbacks_and_trials_of_the_service_earn_nothing_and_versions_count_by_their_answers(plant: Plant) -> None:
     plant.promoted(1, measured={"error": 0.1})
     plant.promoted(2, measured={"error": 0.02})
     plant.answers(1, 30, version=1)
     plant.answers(1, 10, version=2, role="canary")
     plant.answers(1, 500, version=3, role="shadow")
     plant.answers(1, 500, version=0, role="fallback")
+    rehearsed = plant.answers(1, 500)
+    log = PredictionLog(plant.settings.database("predictions"))
+    log.note_rehearsal(rehearsed)
+    log.close()
+    plant.labels(rehearsed, wrong=500)
     plant.at(JANUARY.replace(month=2))
     line = plant.book()["periods"][0]
     assert (line["answers"], line["by_version"], line["error"]) == (40, {"1": 30, "2": 10}, pytest.approx(0.08))
