@@ -64,7 +64,7 @@ def test_a_planned_run_looks_after_the_project(plant: Plant) -> None:
     run = plant.outcome(plant.trigger("parts"))
     assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Completed")
     assert run["state"]["message"]
-    assert "code 0" in plant.workshop.done("logs", "worker").told
+    plant.until(lambda: "code 0" in plant.workshop.done("logs", "worker").told)
 
 
 def test_a_project_that_is_worked_on_is_skipped(plant: Plant) -> None:
