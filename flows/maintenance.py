@@ -17,7 +17,7 @@ from flows.one_pass import Acted, Pass, Step
 from flows.practice_check import Pilot
 from flows.probation import predecessor_better, told
 from flows.stage import stage
-from flows.trial import examine_trial
+from flows.trial import evidence_after, examine_trial
 from flows.value import book_value
 from flows.watch import look, note_pass, require_champion
 from flows.workspace import Desk
@@ -115,11 +115,11 @@ def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:
         if trial is None or trial.ending == "wait":
             return
         name, version = one.desk.project.name, trial.seen.version
-        evidence, why = trial.seen.model_dump(), " ".join(said.render("en") for said in trial.why)
+        evidence, why = evidence_after(one.desk, trial), " ".join(said.render("en") for said in trial.why)
         if trial.ending == "withdraw":
             one.desk.registry.withdraw(name, who=one.who, why=why, evidence=evidence)
             one.did("withdrawn", version, *trial.why)
-            report_incident(one.desk, "refused_challenger", "info", trial.why, evidence, model_version=version)
+            report_incident(one.desk, "refused_challenger", "info", trial.why, trial.seen.model_dump(), model_version=version)
         elif one.desk.project.spec.maintenance.promote == "approval":
             ask(one, version, evidence, *trial.why)
         else:

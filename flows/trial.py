@@ -1,6 +1,7 @@
 """A challenger's trial in use: its begin, what it did so far, and its end."""
 
 from datetime import timedelta
+from typing import Any
 
 from flows.beside import Beside, gain, replayed, silent
 from flows.beside import disagreement as differ
@@ -8,7 +9,7 @@ from flows.judged import DISAGREEMENT, evidence_of
 from flows.practice_check import Pilot
 from flows.workspace import Desk
 from infra.approvals import barred
-from infra.history import Promotion, Standing
+from infra.history import SHARE, TRIALS, Promotion, Standing
 from leitstand.incident import Statement
 from leitstand.now import now
 from leitstand.rollout import TrialSeen, TrialVerdict, settle
@@ -29,12 +30,23 @@ def examine_trial(desk: Desk, standing: Standing) -> TrialVerdict | None:
     if standing.challenger is None or standing.mode is None:
         return None
     entries = desk.registry.history(desk.project.name)
-    started = next(one for one in reversed(entries) if one.kind in ("shadow", "canary"))
+    started = _begun(entries)
     seen = _seen(desk, standing, started)
     if standing.challenger in barred(entries):
         said = Statement.of("maintenance.trial_refused_by_hand", version=standing.challenger)
         return TrialVerdict(ending="withdraw", why=(said,), seen=seen)
     return settle(desk.project.spec, seen)
+
+
+def evidence_after(desk: Desk, verdict: TrialVerdict) -> dict[str, Any]:
+    """Return what the end of a trial rests on: the judgement on the hold-out with which it began, and what the challenger did since."""
+    started = _begun(desk.registry.history(desk.project.name))
+    kept = {name: value for name, value in started.evidence.items() if name != SHARE}
+    return kept | {"gain": verdict.seen.gain.model_dump() if verdict.seen.gain else None, "trial": verdict.seen.model_dump()}
+
+
+def _begun(entries: list[Promotion]) -> Promotion:
+    return next(one for one in reversed(entries) if one.kind in TRIALS)
 
 
 def _seen(desk: Desk, standing: Standing, started: Promotion) -> TrialSeen:

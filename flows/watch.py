@@ -12,7 +12,7 @@ from flows.newly_labelled import new_labelled_rows, sources_state
 from flows.stage import stage
 from flows.windows import Rows, back_in_charge_since, looks_at, rows_of_window
 from flows.workspace import Desk
-from infra.history import CROWNING, Promotion
+from infra.history import Promotion
 from infra.passes import Pass, Passes
 from infra.registry import ModelVersion
 from infra.releases import REFERENCE_FILE
@@ -161,7 +161,6 @@ def known_of(desk: Desk, version: ModelVersion) -> Known:
 
 def signals(desk: Desk, found: MonitoringResult) -> Signals:
     """Return what the decision needs of a monitoring result."""
-    crowned = [entry for entry in desk.registry.history(desk.project.name) if entry.kind in CROWNING]
     return Signals(
         enough=found.enough,
         rows=found.window_rows,
@@ -181,7 +180,7 @@ def signals(desk: Desk, found: MonitoringResult) -> Signals:
         label_coverage=found.label_coverage,
         usual_coverage=None if found.labels is None else found.labels.usual,
         labels_late=found.labels is not None and found.labels.late,
-        earlier_versions=len({entry.to_version for entry in crowned} - {found.model_version}),
+        earlier_versions=max(0, len(desk.registry.champions(desk.project.name)) - 1),
     )
 
 

@@ -92,10 +92,10 @@ def _document(one: Any) -> dict[str, Any]:
 
 
 def _gain(evidence: Any) -> str | None:
-    """Return the gain over the champion with its interval: of the hold-out, or of the trial."""
+    """Return the gain over the champion with its interval: of the trial, otherwise of the hold-out."""
     from flows.cli.console import shown
 
-    found = evidence.get("gain_over_champion") or evidence.get("gain")
+    found = evidence.get("gain") or evidence.get("gain_over_champion")
     return None if not found else f"{shown(found['value'])} ({shown(found.get('low'))} … {shown(found.get('high'))})"
 
 

@@ -68,15 +68,23 @@ def logged(rows: pd.DataFrame, told: Predictions, **details: Any) -> list[Logged
     return made
 
 
-def used(workshop: Workshop, frame: pd.DataFrame, truth: pd.Series | None = None, challenger: int | None = None) -> None:
-    """Let the champion answer a table as the service does, beside it a challenger in the shadow, and feed the truth back."""
+def used(
+    workshop: Workshop, frame: pd.DataFrame, truth: pd.Series | None = None, challenger: int | None = None, mode: str = "shadow"
+) -> None:
+    """Let the champion answer a table as the service does, a challenger beside it or in its place, and feed the truth back."""
     desk = desk_of(workshop)
     champion = desk.registry.champion("parts")
     assert champion is not None
     inputs = frame.drop(columns="quality")
     given = logged(inputs, desk.registry.fetch(champion).predict(desk.project, inputs))
     desk.log.write("parts", champion.version, given)
-    if challenger is not None:
+    if challenger is not None and mode == "canary":
+        told = desk.registry.fetch(desk.registry.version("parts", challenger)).predict(desk.project, inputs)
+        instead = logged(inputs, told, role="canary")
+        desk.log.write("parts", challenger, instead)
+        if truth is not None:
+            desk.log.label("parts", {one.id: value for one, value in zip(instead, truth, strict=True)}, "test")
+    elif challenger is not None:
         told = desk.registry.fetch(desk.registry.version("parts", challenger)).predict(desk.project, inputs)
         silent = logged(inputs, told, role="shadow", paired=[one.id for one in given])
         desk.log.write("parts", challenger, silent)
@@ -154,14 +162,16 @@ def test_a_question_about_another_champion_is_no_question_any_more(turned: Works
     assert "judged against an earlier champion has to be judged anew" in made.told
 
 
-@pytest.mark.parametrize(("good", "ending"), [(True, "promoted"), (False, "withdrawn")])
-def test_a_trial_in_the_shadow_ends_with_promotion_or_withdrawal(turned: Workshop, good: bool, ending: str) -> None:
-    turned.edit("parts", maintenance={"rollout": "shadow", "rollout_rows": 60})
+@pytest.mark.parametrize(
+    ("mode", "good", "ending"), [("shadow", True, "promoted"), ("shadow", False, "withdrawn"), ("canary", False, "withdrawn")]
+)
+def test_a_trial_ends_with_promotion_or_withdrawal(turned: Workshop, mode: str, good: bool, ending: str) -> None:
+    turned.edit("parts", maintenance={"rollout": mode, "rollout_rows": 60})
     told = maintained(turned)
     assert (told["acted"], told["champion"], told["standing"]["challenger"]) == ("trial", 1, 2)
     assert maintained(turned)["trial"]["ending"] == "wait"
     asked = parts(80, seed=9)
-    used(turned, asked, asked["quality"].map(TURNED) if good else asked["quality"], challenger=2)
+    used(turned, asked, asked["quality"].map(TURNED) if good else asked["quality"], challenger=2, mode=mode)
     told = maintained(turned)
     assert (told["acted"], told["champion"]) == (ending, 2 if good else 1), told["trial"]
     assert told["standing"]["challenger"] is None
