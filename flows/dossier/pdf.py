@@ -36,10 +36,8 @@ CAPTION = ParagraphStyle("caption", BODY, fontSize=7.4, leading=10, textColor=GR
 TITLE = ParagraphStyle("title", BODY, fontName=BOLD, fontSize=17, leading=22, spaceAfter=6)
 SUBTITLE = ParagraphStyle("subtitle", BODY, textColor=GREY, spaceAfter=1)
 HEADINGS = {
-    1: ParagraphStyle(
-        "heading1", BODY, fontName=BOLD, fontSize=13.5, leading=18, textColor=BLUE, spaceBefore=12, spaceAfter=5, keepWithNext=1
-    ),
-    2: ParagraphStyle("heading2", BODY, fontName=BOLD, fontSize=10, leading=14, spaceBefore=8, spaceAfter=3, keepWithNext=1),
+    1: ParagraphStyle("heading1", BODY, fontName=BOLD, fontSize=13.5, leading=18, textColor=BLUE, spaceBefore=12, spaceAfter=5),
+    2: ParagraphStyle("heading2", BODY, fontName=BOLD, fontSize=10, leading=14, spaceBefore=8, spaceAfter=3),
 }
 CONTENTS = [
     ParagraphStyle("contents1", BODY, spaceAfter=0, spaceBefore=3),

@@ -1,5 +1,7 @@
 """The chapter on people: who has which role, what the pilot checklist says, how the change is led."""
 
+from datetime import date
+
 from flows.dossier.content import Block, Cell, Section
 from flows.dossier.facts import Facts
 from flows.dossier.telling import Teller
@@ -43,6 +45,8 @@ def _answers(found: PilotCheck, tell: Teller) -> list[Section]:
 
 def _shown(question: Question, found: PilotCheck, tell: Teller) -> str:
     given = found.answers[question.id]
+    if isinstance(given, date):
+        return tell.day(given)
     if isinstance(given, float):
         return tell.number(given, unit="EUR" if question.kind == "eur" else "").text
     return question.options(tell.language).get(str(given), str(given))
