@@ -8,7 +8,6 @@ from flows.cli.app import call, emit, settings
 if TYPE_CHECKING:  # loads SQLAlchemy
     from infra.passes import Pass
 
-COLUMNS = ("time", "version", "rows", "labels", "coverage", "metric", "value", "estimate", "moved", "action")
 MOST_NAMED = 3
 
 
@@ -20,7 +19,7 @@ def show_over_time(project: str, json: bool) -> None:
     UsageError
         If there is no such project.
     """
-    from flows.cli.console import console, table
+    from flows.cli.console import console
     from infra.passes import Passes
     from leitstand.folders import locate
     from leitstand.texts import text
@@ -37,7 +36,8 @@ def show_over_time(project: str, json: bool) -> None:
     elif not found:
         console().print(text("monitoring.over_time_none", call.language, project=project), soft_wrap=True)
     else:
-        table("", [f"monitoring.column_{name}" for name in COLUMNS], [_line(one) for one in found])
+        for one in found:
+            console().print(_line(one), soft_wrap=True, markup=False, highlight=False)
 
 
 def _document(one: "Pass") -> dict[str, Any]:
@@ -46,34 +46,28 @@ def _document(one: "Pass") -> dict[str, Any]:
     return head | {"acted": one.acted, "trained": one.trained} | told
 
 
-def _line(one: "Pass") -> list[object]:
+def _line(one: "Pass") -> str:
     from leitstand.texts import text
+    from monitoring.result import percent
 
-    seen, figures = one.signals, one.figures
-    metric = figures.get("metric")
-    value = figures.get("metrics", {}).get(metric)
-    measured = {"value": value, "low": figures.get("metric_low"), "high": figures.get("metric_high")}
-    moved = list(seen.get("drifted", {}))
-    more = f" (+{len(moved) - MOST_NAMED})" if len(moved) > MOST_NAMED else ""
-    return [
-        f"{one.time:%Y-%m-%d %H:%M}",
-        one.model_version,
-        seen.get("rows"),
-        figures.get("labelled_rows"),
-        seen.get("label_coverage"),
-        metric,
-        _interval(measured),
-        _interval(figures.get("estimate") or {}),
-        ", ".join(moved[:MOST_NAMED]) + more or None,
-        text(f"decision.action_{one.action}", call.language),
-    ]
+    seen, figures, language = one.signals, one.figures, call.language
+    parts = [text("monitoring.over_time_rows", language, version=one.model_version, rows=seen["rows"])]
+    parts.append(text("monitoring.over_time_coverage", language, share=percent(seen["label_coverage"], language)))
+    metric, value = figures.get("metric"), figures.get("metrics", {}).get(figures.get("metric"))
+    if value is not None:
+        parts.append(f"{metric} {_interval({'value': value, 'low': figures['metric_low'], 'high': figures['metric_high']})}")
+    elif estimate := figures.get("estimate"):
+        parts.append(text("monitoring.over_time_estimate", language, metric=estimate["metric"], figure=_interval(estimate)))
+    if moved := list(seen["drifted"]):
+        more = f" (+{len(moved) - MOST_NAMED})" if len(moved) > MOST_NAMED else ""
+        parts.append(text("monitoring.over_time_moved", language, columns=", ".join(moved[:MOST_NAMED]) + more))
+    parts.append(text(f"decision.action_{one.action}", language))
+    return f"{one.time:%Y-%m-%d %H:%M} UTC: " + " · ".join(parts)
 
 
-def _interval(figure: Mapping[str, Any]) -> str | None:
+def _interval(figure: Mapping[str, Any]) -> str:
     from flows.cli.console import shown
 
-    if figure.get("value") is None:
-        return None
-    if figure.get("low") is None:
+    if figure["low"] is None:
         return shown(figure["value"])
     return f"{shown(figure['value'])} ({shown(figure['low'])}–{shown(figure['high'])})"

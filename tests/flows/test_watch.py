@@ -142,4 +142,4 @@ def test_what_the_passes_saw_is_listed_over_time(plant: Plant, own_parts: Worksh
     figures = told[0]["figures"]
     assert figures["metric_low"] <= figures["metrics"][figures["metric"]] <= figures["metric_high"]
     shown = own_parts.done("monitor", "parts", "--over-time", "--language", "de").told
-    assert "Rückmeldungen" in shown
+    assert "Version 1, 60 Zeilen · 100 % mit Rückmeldung" in shown
