@@ -58,7 +58,7 @@ def recent_part(training_part: Dataset, training: Training, recent: int) -> Data
     Parameters
     ----------
     training_part : in time order
-    training : on the whole training part; its candidate is tried with both windows
+    training : on the whole training part
     recent : rows of the training part since the change
 
     Returns
@@ -74,7 +74,8 @@ def recent_part(training_part: Dataset, training: Training, recent: int) -> Data
     name = training.model.card.candidate
     try:
         of_all = answers_of(training_part.take(everything), newest, name)
-        of_recent = answers_of(training_part.take(window), newest, name)
+        alone = train(training_part.take(window), "", synthetic=False)  # few rows suit another candidate than many
+        of_recent = alone.model.answer(newest.features)
         gain = paired_gain(chosen_metric(training_part), newest.target, of_recent, of_all, blocks=True)
     except (LeitstandError, ValueError):  # such as one class only since the change
         return None
