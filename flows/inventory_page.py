@@ -19,8 +19,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { margin: .5rem 0; } h2 { margin: 2.2rem 0 .4rem; font-size: 1.3rem; } h3 { margin: 1.2rem 0 .3rem; font-size: 1rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .88rem; }
-th, td { border-bottom: 1px solid #d0d7de; padding: .2rem .5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-td:first-child { min-width: 10rem; } th { white-space: nowrap; overflow-wrap: normal; }
+th, td { border-bottom: 1px solid #d0d7de; padding: .2rem .5rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+td:first-child { min-width: 10rem; overflow-wrap: anywhere; } th { white-space: nowrap; overflow-wrap: normal; }
 td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; } svg { display: block; } svg.wide { max-width: 100%; height: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: #1b1f24; }
@@ -251,8 +251,12 @@ def _moment(time: datetime) -> str:
 def _duration(seconds: float) -> Said:
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size or seconds == size:
-            return Said(f"inventory.duration_{unit}", {"count": f"{seconds / size:.4g}"})
-    return Said("inventory.duration_seconds", {"count": f"{seconds:.4g}"})
+            return Said(f"inventory.duration_{unit}", {"count": _rounded(seconds / size)})
+    return Said("inventory.duration_seconds", {"count": _rounded(seconds)})
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def _column(column: ColumnFigures, one: DataSet, entered: Mapping[str, object]) -> str:

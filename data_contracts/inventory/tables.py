@@ -1,6 +1,7 @@
 """Parquet files, JSON, spreadsheets and frames on the workbench, each column in a type that a contract knows."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -115,27 +116,38 @@ def _cast(column: str, kind: str) -> str:
 
 
 def _frame_type(values: pd.Series) -> ColumnType:
-    if pd.api.types.is_bool_dtype(values.dtype):
+    """Return the type of a column; what a database's driver hands over as objects by what these are."""
+    kind = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else ""
+    if pd.api.types.is_bool_dtype(values.dtype) or kind == "boolean":
         return "boolean"
-    if pd.api.types.is_integer_dtype(values.dtype):
+    if pd.api.types.is_integer_dtype(values.dtype) or kind == "integer":
         return "integer"
-    if pd.api.types.is_numeric_dtype(values.dtype):
+    if pd.api.types.is_numeric_dtype(values.dtype) or kind in ("decimal", "floating", "mixed-integer-float"):
         return "number"
-    return "timestamp" if pd.api.types.is_datetime64_any_dtype(values.dtype) else "string"
+    return "timestamp" if pd.api.types.is_datetime64_any_dtype(values.dtype) or kind in ("date", "datetime") else "string"
 
 
 def _to_arrow(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pa.Table:
-    """Return the columns under their names in the database; what is of mixed kinds becomes text."""
+    """Return the columns under their names in the database; a value that its column's type cannot hold is missing."""
     arrays = []
-    for place, name in enumerate(types):
+    for place, kind in enumerate(types.values()):
         values = frame.iloc[:, place]
-        if types[name] in ("integer", "number") and pd.api.types.is_numeric_dtype(values.dtype):
-            arrays.append(pa.array(values.to_numpy(dtype=np.float64, na_value=np.nan), from_pandas=True))
-        elif types[name] in ("boolean", "timestamp") and values.dtype != object:
-            arrays.append(pa.Array.from_pandas(values))
+        if kind in ("integer", "number"):
+            numbers = pd.to_numeric(values, errors="coerce")
+            arrays.append(pa.array(numbers.to_numpy(dtype=np.float64, na_value=np.nan), from_pandas=True))
+        elif kind == "timestamp":
+            arrays.append(pa.array(_times(values), pa.timestamp("us")))
+        elif kind == "boolean":
+            arrays.append(pa.array([None if _gone(value) else bool(value) for value in values], pa.bool_()))
         else:
             arrays.append(pa.array([None if _gone(value) else str(value) for value in values], pa.string()))
     return pa.table(arrays, names=[f"c{place}" for place in range(len(arrays))])
+
+
+def _times(values: pd.Series) -> list[datetime | None]:
+    """Return times without zone (those with one in UTC); None where there is none, or none that pandas can hold (the year 9999)."""
+    made = pd.to_datetime(values, errors="coerce", utc=True).dt.tz_localize(None)
+    return [None if pd.isna(value) else value.to_pydatetime(warn=False) for value in made]
 
 
 def _gone(value: object) -> bool:

@@ -160,7 +160,9 @@ def related(url: str) -> None:
             connection.execute(text(f"INSERT INTO orders VALUES ({number}, {1 + number % 30}, '2024-01-{1 + number % 28:02d}')"))
         for number in range(1, 301):
             taken = f"2024-03-{1 + number // 24:02d} {number % 24:02d}:00:00"
-            connection.execute(text(f"INSERT INTO measurements VALUES ({number}, {1 + number % 120}, '{taken}', {20 + number % 9})"))
+            connection.execute(
+                text(f"INSERT INTO measurements VALUES ({number}, {1 + number % 120}, '{taken}', {20 + number % 9})")
+            )
     engine.dispose()
 
 
@@ -182,6 +184,7 @@ def test_related_tables_of_postgresql_keep_their_keys_and_a_table_without_rights
         sets = {one["name"]: one for one in outcome.document["datasets"]}
         assert (sets["machines"]["rows"], sets["orders"]["rows"], sets["measurements"]["rows"]) == (30, 120, 300)
         assert sets["orders"]["keys"] == [["order_id"]]
+        assert (sets["orders"]["first"], sets["orders"]["last"]) == ("2024-01-01T00:00:00", "2024-01-28T00:00:00")
         assert [one["kind"] for one in sets["machines"]["personal_data"]] == ["email"]
         assert "denied" in sets["salaries"]["error"]
         assert sets["nothing_yet"]["rows"] == 0
