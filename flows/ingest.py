@@ -161,7 +161,7 @@ class _Pass:
         noting = Noting(self.made, self.bookmarks, found.files, self.received)
         table, store = self.table, self.desk.deliveries
         if table is None or not table.touched or table.frame is None:
-            if self.made or found.files != store.files(self.name):
+            if self.made or (found.files is not None and found.files != store.files(self.name)):
                 store.note(self.name, noting)
             return None
         self.bookmarks |= save_sources_of_rows(self.desk, table)

@@ -33,6 +33,7 @@ def look_at_folder(desk: Desk, incoming: Incoming, known: Sequence[Delivery], fo
     try:
         _look(desk, incoming, folder, known, found)
     except OSError as error:
+        found.files = None  # what was seen of it before stays noted
         reason = error.strerror or str(error)
         found.missed[str(incoming.folder)] = SourceError("ingest.folder_unreadable", path=folder, detail=reason)
 

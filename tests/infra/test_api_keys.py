@@ -115,7 +115,7 @@ def test_the_last_use_is_noted_by_day(store: KeyStore) -> None:
         ({"client": "a\u2028b"}, "cannot be a client's name"),
         ({"client": "\ud800"}, "cannot be a client's name"),
         ({"projects": []}, "opens no project"),
-        ({"rights": []}, "no right. Name at least one with --right: read, predict, feedback, admin"),
+        ({"rights": []}, "no right. Name at least one with --right: read, predict, feedback, data, admin"),
         ({"rights": ["predictt"]}, "no right 'predictt'. Did you mean: predict"),
         ({"days": 0}, r"--days must be 0 … 36600, found 0"),
         ({"days": float("nan")}, r"--days must be"),

@@ -225,11 +225,18 @@ def test_taken_files_are_deleted_where_that_is_wanted_and_held_ones_stay(plant: 
     assert [path.name for path in plant.incoming.iterdir()] == ["no sensor.csv"]
 
 
-def test_a_folder_that_is_missing_is_said_and_what_came_otherwise_goes_in(plant: Any) -> None:
-    plant.incoming.rmdir()
+def test_a_folder_that_is_missing_is_said_and_what_came_otherwise_goes_in(plant: Any, delivered: Any) -> None:
+    plant.incoming.rename(plant.work / "away")
     found = plant.ingest()
     assert "incoming cannot be read: No such file or directory" in str(found.missed["incoming"])
     assert found.rows_added == 60
+    (plant.work / "away").rename(plant.incoming)
+    plant.drop(delivered(30, 12), "day.csv")
+    assert plant.ingest().rows_added == 12
+    plant.incoming.rename(plant.work / "away")
+    assert plant.ingest().missed.keys() == {"incoming"}
+    (plant.work / "away").rename(plant.incoming)
+    assert plant.ingest().duplicates == ()  # it is remembered which files were seen
 
 
 def test_sources_that_break_the_contract_stop_the_pass(plant: Any, delivered: Any) -> None:
