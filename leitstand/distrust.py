@@ -3,7 +3,7 @@
 A comparison on wrong labels favours whoever dares least: on shuffled labels the model that learned from shuffled ones, and so answers near the
 mean, beats the one that learned the truth. So the newest rows are looked at piece by piece. A piece is distrusted when
 
-- both models fall back there at least half-way to the figure that their answers get on shuffled labels,
+- both models keep there less than four fifths of what they are elsewhere better than their answers on shuffled labels,
 - neither has any association with the labels left (permutation test, Good 2005, at 1 %), and
 - a forest that learns from some rows of the piece cannot tell the others' labels either, by the same test.
 
@@ -25,7 +25,7 @@ from leitstand.seen import KnownRows, row_keys
 
 MOST_PIECES = 16  # so that wrong labels in a tenth of the hold-out fill at least one piece
 FEWEST_ROWS = 30
-FALLEN = 0.5  # of what a model is elsewhere better than chance
+FALLEN = 0.8  # of what a model is elsewhere better than chance; on four real streams no piece with right labels was distrusted
 TREES = 40
 SHUFFLES = 199  # the least a test at 1 % needs is 99
 
@@ -82,7 +82,7 @@ def _pieces(holdout: Dataset, known: KnownRows | None) -> list[np.ndarray]:
 
 
 def _fallen(metric: Metric, truth: np.ndarray, answers: Predictions, pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return per piece whether the figure there is nearer to that on shuffled labels than to that on the other rows.
+    """Return per piece whether the figure there has fallen behind that on the other rows, towards that on shuffled labels.
 
     A model that does no better than that on the other rows has fallen everywhere: it cannot vouch for any labels.
     """

@@ -126,7 +126,8 @@ class Workshop:
         folder = self.work / "projects" / name
         (folder / "model.py").write_text(QUICK_MODEL % task, encoding="utf-8")
         quick = {"learning_curve": False, "importance": False}
-        self.edit(name, training=quick, gates={"champion_tolerance": 0.1}, **changes)
+        gates = {"champion_tolerance": 0.1, "max_latency_ms": 60_000}  # a busy machine must fail no test
+        self.edit(name, training=quick, gates=gates, **changes)
         return folder
 
     def edit(self, name: str, **changes: Any) -> None:
