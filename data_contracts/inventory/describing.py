@@ -49,14 +49,19 @@ def describe(bench: Workbench, table: Table, one: DataSet) -> DataSet:
         columns=columns,
         keys=keys,
         duplicates=structure.count_duplicates(bench, table, keys),
-        # when a file was last written says when somebody copied it, not when it was recorded
-        time=structure.time_figures(bench, table, scans, leave_out=CHANGED if one.format in FILE_SETS else None),
+        time=structure.time_figures(bench, table, scans, leave_out=_no_history(one, columns)),
         targets=structure.find_targets(columns, table.rows, keys),
         sketches=sketch(bench, table, scans),
         notes=(*one.notes, *table.notes),
         contract=_contract(one, table, columns, keys, some),
     )
     return replace(described, verdict=judge(described))
+
+
+def _no_history(one: DataSet, columns: Sequence[ColumnFigures]) -> frozenset[str]:
+    """Return the times that say nothing about how far the data go back: days of birth, and when a file was copied to where it is."""
+    personal = {column.name for column in columns if column.personal is not None}
+    return frozenset(personal | ({CHANGED} if one.format in FILE_SETS else set()))
 
 
 def file_times(files: Sequence[Path]) -> tuple[int, datetime]:
@@ -73,10 +78,14 @@ def _with_personal(columns: tuple[ColumnFigures, ...], some: pd.DataFrame) -> tu
             days = [one.date() for one in some[column.name].dropna().head(MOST_TEXTS)]
             if may_be_birth_dates(days, now().date()):
                 found[column.name] = Finding("birth_date", "values", 1.0)
-    return tuple(
-        replace(column, personal=found[column.name], mentions=() if found[column.name] else _mentions(some[column.name], column))
-        for column in columns
-    )
+    return tuple(_told(column, found[column.name], some[column.name]) for column in columns)
+
+
+def _told(column: ColumnFigures, found: Finding | None, values: pd.Series) -> ColumnFigures:
+    """Return the column with its finding; of personal data no single value is told, and bounds are single values."""
+    if found is None:
+        return replace(column, mentions=_mentions(values, column))
+    return replace(column, personal=found, minimum=None, maximum=None)
 
 
 def _texts(values: pd.Series, column: ColumnFigures) -> list[str]:

@@ -36,7 +36,7 @@ class ColumnFigures:
     ----------
     invalid : values that are not of the column's type, such as a text among numbers; they count as missing, too
     distinct : different values; estimated (HyperLogLog, about 2 % off) where ``distinct_exact`` is false
-    minimum, maximum : numbers as they are, times as ISO text; None for texts, whose values may be somebody's
+    minimum, maximum : numbers as they are, times as ISO text; None for texts and for personal data
     outliers : numbers further from the middle half than three times its width (Tukey's outer fences, from a sample's quartiles)
     histogram : shape (n_bins,): of numbers between the fences, of times over their range, of texts the most frequent ones
     missing_blocks : share missing in each of ``BLOCKS`` consecutive parts of the table; empty where none is missing

@@ -68,9 +68,11 @@ def count_duplicates(bench: Workbench, table: Table, keys: tuple[tuple[str, ...]
     return table.read - int(different)
 
 
-def time_figures(bench: Workbench, table: Table, scans: dict[str, Scan], *, leave_out: str | None = None) -> TimeFigures | None:
+def time_figures(
+    bench: Workbench, table: Table, scans: dict[str, Scan], *, leave_out: frozenset[str] = frozenset()
+) -> TimeFigures | None:
     """Return how the rows lie in time, by the column that tells it best; None where none does."""
-    times = [name for name, kind in table.types.items() if kind in TIMES and scans[name].present and name != leave_out]
+    times = [name for name, kind in table.types.items() if kind in TIMES and scans[name].present and name not in leave_out]
     if not times:
         return None
     name = min(times, key=lambda one: (not name_words(one) & TIME_WORDS, table.read - scans[one].present))

@@ -267,3 +267,15 @@ def test_thumbnails_called_db_are_no_database(tmp_path: Path) -> None:
     folder = walk(tmp_path)
     assert [path.name for path in folder.files["sqlite"]] == ["real.db"]
     assert folder.others[".db"] == 1
+
+
+def test_of_personal_data_no_single_value_is_told(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    born = [f"{1940 + number}-0{1 + number % 9}-1{number % 9}" for number in range(60)]
+    who = ("Anna Müller", "Bernd Koch", "Jens Wolf", "Petra Kern")
+    lines = [f"{who[number % 4]},anna{number}@firma.de,{born[number]},{3000 + number}" for number in range(60)]
+    (tmp_path / "staff.csv").write_text("who,reach,x,salary\n" + "\n".join(lines))
+    [one] = stock(tmp_path, tmp_path_factory.mktemp("scratch")).values()
+    kinds = {column.name: column.personal.kind for column in one.personal if column.personal}
+    assert kinds == {"who": "name", "reach": "email", "x": "birth_date", "salary": "money"}
+    assert {(column.minimum, column.maximum) for column in one.columns} == {(None, None)}
+    assert one.time is None
