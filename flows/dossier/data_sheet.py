@@ -76,7 +76,7 @@ def _columns(facts: Facts, tell: Teller) -> list[Block]:
     rows = [_column(column, found.get(column.name), facts, tell) for column in contract[:MOST_COLUMNS]]
     headings = ("column", "meaning", "type", "missing_values", "range", "gdpr_class")
     blocks: list[Block] = [] if found else [tell.note("neutral", "unreadable_data")]
-    blocks.append(tell.table(headings, rows, (0.22, 0.25, 0.12, 0.09, 0.15, 0.17)))
+    blocks.append(tell.table(headings, rows, (0.22, 0.23, 0.12, 0.09, 0.15, 0.19)))
     rest = len(contract) - MOST_COLUMNS
     return [*blocks, tell.say("columns_left_out", count=rest)] if rest > 0 else blocks
 
