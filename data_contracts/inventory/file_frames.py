@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -133,8 +133,9 @@ def _pdf(path: Path) -> dict[str, Any]:
 def _points(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        return {"points": int(array.shape[0]) if array.ndim else 1, "fields": str(array.shape[1:]), "encoding": str(array.dtype)}
+        with path.open("rb") as file:
+            shape, kind = _array_head(file)
+        return {"points": shape[0] if shape else 1, "fields": str(shape[1:]), "encoding": kind}
     if suffix == ".xyz":
         return _xyz(path)
     with path.open("rb") as file:
@@ -166,15 +167,21 @@ def _xyz(path: Path) -> dict[str, Any]:
     return {"points": lines, "fields": f"{width} columns", "encoding": "ascii"}
 
 
+def _array_head(file: IO[bytes]) -> tuple[tuple[int, ...], str]:
+    """Return shape and type of an array in NumPy's format; nothing of the array itself is read."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read(file)
+    return shape, str(kind)
+
+
 def _arrays(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         shapes = []
         for name in archive.namelist():
             with archive.open(name) as member:
-                version = np.lib.format.read_magic(member)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shapes.append(read(member)[0])
+                shapes.append(_array_head(member)[0])
     values = sum(int(np.prod(shape)) for shape in shapes)
     return {
         "arrays": len(names),
