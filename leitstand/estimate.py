@@ -4,10 +4,12 @@ Confidence-based performance estimation: where the probabilities are calibrated,
 that class as its weight, which gives the expected confusion matrix and every metric that follows from it (CBPE, as described and measured in
 Białek, Kivimäki, Kuberski & Perrakis, Estimating model performance under covariate shift without labels, NeurIPS 2025, arXiv:2401.08348). That
 the average confidence tells the accuracy under natural shifts, and where it does not, is in Guillory, Shankar, Ebrahimi, Darrell & Schmidt,
-Predicting with confidence on unseen distributions, ICCV 2021. Both see only that the inputs moved to where the model is less sure; when the same inputs come to mean
-something else, or when they lie where training had nothing and the model goes on as it learned, no estimate without labels can see it. So an
-estimate may ask for labels, and never excuses anything. For numbers there is no such estimate here: it would take a second model of the
-first one's errors, and that model drifts with the inputs, too.
+Predicting with confidence on unseen distributions, ICCV 2021.
+
+Both see only that the inputs moved to where the model is less sure. When the same inputs come to mean something else, or when they lie where
+training had nothing and the model goes on as it learned, no estimate without labels can see it. So an estimate may ask for labels, and never
+excuses anything. For numbers there is no such estimate here: it would take a second model of the first one's errors, and that model drifts
+with the inputs, too.
 """
 
 from collections.abc import Mapping
