@@ -25,7 +25,7 @@ from leitstand.seen import KnownRows, row_keys
 
 MOST_PIECES = 16  # so that wrong labels in a tenth of the hold-out fill at least one piece
 FEWEST_ROWS = 30
-FALLEN = 0.8  # of what a model is elsewhere better than chance; on four real streams no piece with right labels was distrusted
+FALLEN = 0.8  # of what a model is elsewhere better than chance; on gas-turbine and chiller data no piece with right labels was distrusted
 TREES = 40
 SHUFFLES = 199  # the least a test at 1 % needs is 99
 
