@@ -153,7 +153,7 @@ def gates(record: Record, facts: Facts, tell: Teller) -> Block:
     rows = []
     for one in record.details.get("gates") or []:
         metric = one["name"].rpartition(":")[2] if one["name"].startswith("criterion:") else facts.model.get("metric", "")
-        unit = "" if one["name"] in ("latency", "needs_ai") else unit_of(metric, facts)
+        unit = "" if one["name"] in ("latency", "stability", "trust") else unit_of(metric, facts)
         bound = tell("at_least" if one["at_least"] else "at_most", value=tell.number(one["threshold"], unit=unit).text)
         passed = Cell(_yes(one["passed"], tell), strong=one["passed"], missing=not one["passed"])
         rows.append((Cell(gate_name(one["name"], facts, tell)), Cell(bound), tell.number(one["value"], record, unit), passed))

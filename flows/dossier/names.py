@@ -8,7 +8,7 @@ from flows.dossier.telling import Teller
 from leitstand.contract import Column
 from leitstand.roadmap import Standing
 
-CRITERION, SLICE = "criterion:", "slice:"
+CRITERION, SLICE, CHAMPION_SLICE = "criterion:", "slice:", "champion_slice:"
 SHARES = ("accuracy", "balanced_accuracy", "recall", "precision", "false_alarm_rate", "mape", "coverage")
 
 
@@ -39,6 +39,8 @@ def gate_name(name: str, facts: Facts, tell: Teller) -> str:
     if name.startswith(SLICE):
         part = name.removeprefix(SLICE).replace("=", " = ")
         return tell("gate_slice", metric=short_metric(facts.model.get("metric", ""), tell), slice=part)
+    if name.startswith(CHAMPION_SLICE):
+        return tell("gate_champion_slice", slice=name.removeprefix(CHAMPION_SLICE).replace("=", " = "))
     if name == "baseline":
         return tell("gate_baseline", rule=rule_name(facts.model.get("baseline", ""), tell))
     return tell.either(f"gate_{name}", name)
