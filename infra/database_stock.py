@@ -47,7 +47,9 @@ def list_tables(database: str) -> list[TableStock]:
             usual = found.default_schema_name
             made = []
             for schema in found.get_schema_names():
-                other = url.get_backend_name() in ("mysql", "mariadb") and schema != usual  # a schema is a database of its own there
+                other = (
+                    url.get_backend_name() in ("mysql", "mariadb") and schema != usual
+                )  # a schema is a database of its own there
                 if schema in OWN_SCHEMAS or schema.startswith("pg_temp") or other:
                     continue
                 for table in sorted([*found.get_table_names(schema), *found.get_view_names(schema)]):

@@ -191,7 +191,7 @@ class Gates(Frozen):
     ----------
     minimum_improvement : the challenger must beat baseline and champion by more than this, in the metric's unit
     champion_tolerance : with new data a challenger may be worse than the champion by at most this and still replace it (0: never)
-    max_latency_ms : of one row, median
+    max_latency_ms : of one row, the fastest of 15
     slice_floor : the primary metric of every slice with enough rows may be at most this much worse than over all rows, and not with certainty
         worse by this much than the champion's there; None for no gate
     max_instability : how much the answers may change when number columns get noise of 1 % of their standard deviation: the share of changed
