@@ -121,7 +121,10 @@ def _problem(one: DataSet) -> Said:
 
 
 def _range(one: DataSet) -> str:
-    return f"{one.time.first:%Y-%m-%d} – {one.time.last:%Y-%m-%d}" if one.time else "–"
+    if one.time is None:
+        return "–"
+    whole = "%Y\u2011%m\u2011%d"  # with hyphens that no line breaks at
+    return f"{one.time.first:{whole}} – {one.time.last:{whole}}"
 
 
 def _times(found: Inventory) -> str:
