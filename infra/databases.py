@@ -157,6 +157,9 @@ def create_tables(engine: Engine, metadata: MetaData) -> None:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_error(Path(url.database).parent, error) from error
+    with reading(engine) as connection:
+        if _has_all(connection, metadata):
+            return  # so that what stands in a database on a full disk can still be read
     with writing(engine) as connection:
         if url.get_backend_name() == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TABLES_LOCK})
@@ -165,6 +168,18 @@ def create_tables(engine: Engine, metadata: MetaData) -> None:
         for table in metadata.sorted_tables:
             if table.name in known:
                 _complete(connection, table)
+
+
+def _has_all(connection: Connection, metadata: MetaData) -> bool:
+    """Return whether every table is there with all its columns and indexes."""
+    found = inspect(connection)
+    known = set(found.get_table_names())
+    return all(
+        table.name in known
+        and {column.name for column in table.columns} <= {column["name"] for column in found.get_columns(table.name)}
+        and {index.name for index in table.indexes} <= {index["name"] for index in found.get_indexes(table.name)}
+        for table in metadata.sorted_tables
+    )
 
 
 def _complete(connection: Connection, table: Table) -> None:

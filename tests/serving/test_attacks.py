@@ -3,7 +3,7 @@
 import json
 import os
 import resource
-import select
+import selectors
 import socket
 import sqlite3
 import struct
@@ -169,11 +169,12 @@ def until(holds: Any, seconds: float = REFRESH_SECONDS * 5) -> None:
 def pour(client: socket.socket, piece: bytes, total: int) -> int:
     """Send pieces until ``total`` is out, an answer comes or the connection breaks; return how many bytes went out."""
     sent = 0
-    with suppress(BrokenPipeError, ConnectionResetError):
+    with suppress(BrokenPipeError, ConnectionResetError), selectors.DefaultSelector() as watching:
+        watching.register(client, selectors.EVENT_READ)
         while sent < total:
             client.sendall(piece)
             sent += len(piece)
-            if select.select([client], [], [], 0)[0]:
+            if watching.select(0):  # not select.select: that fails where a process has opened more than a thousand files
                 break
     return sent
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -58,7 +59,8 @@ class Plant:
     def trigger(self, project: str) -> str:
         """Plan a run of a project for now, as Prefect's page does; return its id."""
         deployment = self.until(lambda: self.deployments()[project]["id"])
-        return str(self.post(f"deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})["id"])
+        content = {"state": {"type": "SCHEDULED"}, "idempotency_key": uuid4().hex}  # asked again where its database is busy
+        return str(self.until(lambda: self.post(f"deployments/{deployment}/create_flow_run", **content)["id"]))
 
     def running_runs(self) -> list[int]:
         """Return the processes of runs: those that the process with everything imported has forked."""
