@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from flows.simulation.figures import TimeLapse
 from leitstand.texts import Language, text
@@ -21,6 +22,8 @@ def draw(found: TimeLapse, file: Path, language: Language) -> None:
     errors, cost = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     figure.suptitle(text("simulation.title", language, project=found.project, stream=found.stream))
     _errors(errors, found, language)
+    figure.legend(*errors.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4)
+    errors.xaxis.set_major_locator(MaxNLocator(integer=True))
     _trainings(cost, found, language)
     figure.savefig(file, dpi=110)
 
@@ -46,7 +49,6 @@ def _errors(axes: Axes, found: TimeLapse, language: Language) -> None:
         )
     axes.set_ylabel(text("simulation.error", language))
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8, loc="upper left", ncols=2)
     axes.grid(alpha=0.2)
 
 
