@@ -16,7 +16,7 @@ from leitstand.folders import find_projects
 from leitstand.portfolio import OF_STOCK, Candidate, Evidence, Idea, Place, rank
 from leitstand.questionnaire import FILE as READINESS
 from leitstand.questionnaire import read_answers, require_all
-from leitstand.readiness import profile
+from leitstand.readiness import Profile, profile
 from leitstand.spec import ProjectSpec, describe, load_spec, read_yaml
 
 IDEAS = "ideas.yaml"
@@ -31,11 +31,13 @@ def portfolio(settings: Settings) -> tuple[Place, ...]:
         If the database with the evidence cannot be read.
     """
     projects = tuple(_projects(settings))
-    return rank((*projects, *_ideas(settings.workspace / IDEAS, {one.name for one in projects})), readiness(settings))
+    ready = readiness(settings)
+    ideas = _ideas(settings.workspace / IDEAS, {one.name for one in projects})
+    return rank((*projects, *ideas), None if ready is None else ready.total)
 
 
-def readiness(settings: Settings) -> float | None:
-    """Return the company's readiness, 0 to 100; None where the questionnaire is not answered to the end, or cannot be read."""
+def readiness(settings: Settings) -> Profile | None:
+    """Return the company's readiness; None where the questionnaire is not answered to the end, or cannot be read."""
     path = settings.workspace / READINESS
     if not path.is_file():
         return None
@@ -44,7 +46,7 @@ def readiness(settings: Settings) -> float | None:
         require_all(answers, path)
     except LeitstandError:
         return None
-    return profile(answers).total
+    return profile(answers)
 
 
 def evidence(project: str, settings: Settings, spec: ProjectSpec | None = None) -> Evidence:

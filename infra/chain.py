@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, insert, select, text, true
 
+from leitstand.errors import StateError
+
 FIRST = "0" * 64
 
 
@@ -52,6 +54,24 @@ class Chain:
         """Return all rows of one chain, oldest first."""
         query = select(self._table).where(self._of(lane)).order_by(self._table.c.number)
         return [dict(row) for row in connection.execute(query).mappings()]
+
+    def verified(self, connection: Connection, project: str, broken: str) -> list[dict[str, Any]]:
+        """Return all rows of a project's chain, oldest first, every one of them unchanged and in its place.
+
+        Parameters
+        ----------
+        broken : key of the message, which names ``project`` and ``number``
+
+        Raises
+        ------
+        StateError
+            If a row was changed, removed from the middle or slipped in; names the first.
+        """
+        rows = self.rows(connection, project)
+        number = first_broken(rows)
+        if number is not None:
+            raise StateError(broken, project=project, number=number)
+        return rows
 
     def _of(self, lane: str | None) -> ColumnElement[bool]:
         return true() if self._lane is None else self._table.c[self._lane] == lane

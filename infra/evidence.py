@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text
 
-from infra.chain import Chain, first_broken
+from infra.chain import Chain
 from infra.databases import Database
-from leitstand.errors import StateError
 from leitstand.milestones import Milestone
 from leitstand.now import now
 from leitstand.roadmap import Record
@@ -89,11 +88,7 @@ class EvidenceStore:
             If an entry was changed, removed from the middle or slipped in: what a status rests on has to be what runs wrote.
         """
         with self._database.reading() as connection:
-            rows = _chain.rows(connection, project)
-        broken = first_broken(rows)
-        if broken is not None:
-            raise StateError("infra.evidence_changed", project=project, number=broken)
-        return [_record(row) for row in rows]
+            return [_record(row) for row in _chain.verified(connection, project, "infra.evidence_changed")]
 
 
 def _record(row: Mapping[str, Any]) -> Record:

@@ -16,9 +16,8 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, func, select
 
-from infra.chain import Chain, first_broken
+from infra.chain import Chain
 from infra.databases import Database
-from leitstand.errors import StateError
 from leitstand.now import now
 
 Mode = Literal["shadow", "canary"]
@@ -181,11 +180,7 @@ class History:
             If an entry was changed, removed from the middle or slipped in; names the first.
         """
         with self._database.reading() as connection:
-            rows = _chain.rows(connection, project)
-        broken = first_broken(rows)
-        if broken is not None:
-            raise StateError("infra.history_changed", project=project, number=broken)
-        return len(rows)
+            return len(_chain.verified(connection, project, "infra.history_changed"))
 
 
 def _champion(connection: Connection, project: str) -> int | None:

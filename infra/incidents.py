@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, MetaData, String, Table, Text, select
 
-from infra.chain import Chain, first_broken
+from infra.chain import Chain
 from infra.databases import Database
-from leitstand.errors import StateError, UnknownName, UsageError
+from leitstand.errors import UnknownName, UsageError
 from leitstand.incident import Incident, IncidentEvent, Kind, Severity, Statement, incident_of
 from leitstand.now import now
 
@@ -143,11 +143,7 @@ class Incidents:
             If an event was changed, removed from the middle or slipped in; names the first.
         """
         with self._database.reading() as connection:
-            rows = _chain.rows(connection, project)
-        broken = first_broken(rows)
-        if broken is not None:
-            raise StateError("incidents.log_changed", project=project, number=broken)
-        return len(rows)
+            return len(_chain.verified(connection, project, "incidents.log_changed"))
 
     def _continue(self, id: str, event: str, who: str, content: Mapping[str, Any]) -> Incident:
         project, number = _place(id)

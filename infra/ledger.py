@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text
 
-from infra.chain import Chain, first_broken
+from infra.chain import Chain
 from infra.databases import Database
-from leitstand.errors import StateError
 from leitstand.ledger import Account, Entry, differs
 from leitstand.now import now
 
@@ -78,11 +77,7 @@ class Ledger:
             If an entry was changed, removed from the middle or slipped in; names the first.
         """
         with self._database.reading() as connection:
-            rows = _chain.rows(connection, project)
-        broken = first_broken(rows)
-        if broken is not None:
-            raise StateError("value.ledger_changed", project=project, number=broken)
-        return len(rows)
+            return len(_chain.verified(connection, project, "value.ledger_changed"))
 
 
 def _read(connection: Connection, project: str) -> list[Entry]:

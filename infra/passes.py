@@ -12,9 +12,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ColumnElement, Integer, MetaData, String, Table, Text, and_, select
 
-from infra.chain import Chain, first_broken
+from infra.chain import Chain
 from infra.databases import Database
-from leitstand.errors import StateError
 from leitstand.now import now
 
 _metadata = MetaData()
@@ -134,11 +133,7 @@ class Passes:
             If a pass was changed, removed from the middle or slipped in; names the first.
         """
         with self._database.reading() as connection:
-            rows = _chain.rows(connection, project)
-        broken = first_broken(rows)
-        if broken is not None:
-            raise StateError("monitoring.passes_changed", project=project, number=broken)
-        return len(rows)
+            return len(_chain.verified(connection, project, "monitoring.passes_changed"))
 
     def _read(self, project: str, limit: int, conditions: list[ColumnElement[bool]]) -> list[Pass]:
         query = select(_passes).where(and_(_passes.c.project == project, *conditions)).order_by(_passes.c.number.desc())

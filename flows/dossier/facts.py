@@ -14,6 +14,7 @@ from flows.business import Analysis, analyse
 from flows.dossier.bom import Bom, serving_bom
 from flows.evidence import records, today
 from flows.pilot import PilotCheck, pilot_check
+from flows.portfolio import readiness
 from flows.stock import Stock, stock_of
 from flows.workspace import contract_path
 from infra.history import History, Promotion
@@ -28,8 +29,7 @@ from leitstand.law import Duty, duties
 from leitstand.milestones import MilestoneId
 from leitstand.model import ModelCard
 from leitstand.model_file import CARD_FILE
-from leitstand.questionnaire import FILE, read_answers, require_all
-from leitstand.readiness import Profile, profile
+from leitstand.readiness import Profile
 from leitstand.risk import Classification, classify
 from leitstand.roadmap import Record, Standing, Today, standings
 from leitstand.spec import ProjectSpec, load_spec
@@ -164,7 +164,7 @@ def gather(project: str, settings: Settings) -> Facts:
         run=Tracker(settings).run(pilot.run_id) if pilot and pilot.run_id else None,
         card=_card(project, settings, pilot),
         analysis=analyse(project, settings) if spec.benefit else None,
-        readiness=_readiness(settings),
+        readiness=readiness(settings),
         monitoring=MonitoringStore(settings).latest(project),
         classification=classify(spec.risk),
         stock=stock_of(spec, settings),
@@ -216,18 +216,6 @@ def _card(project: str, settings: Settings, pilot: Record | None) -> ModelCard |
         return None
     finally:
         releases.close()
-
-
-def _readiness(settings: Settings) -> Profile | None:
-    path = settings.workspace / FILE
-    if not path.is_file():
-        return None
-    try:
-        answers = read_answers(path)
-        require_all(answers, path)
-    except LeitstandError:
-        return None
-    return profile(answers)
 
 
 def _checklist(folder: Path, spec: ProjectSpec) -> tuple[PilotCheck | None, LeitstandError | None]:
