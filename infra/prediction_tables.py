@@ -1,4 +1,4 @@
-"""The two tables of the prediction log, and which of their rows are meant.
+"""The tables of the prediction log, and which of their rows are meant.
 
 They are the same on SQLite and PostgreSQL. ``predictions`` gets one row per answer before the answer leaves; ``labels`` is only ever
 appended to, and of several labels of one prediction the latest counts. What a challenger answers silently stands among the predictions with
@@ -59,6 +59,16 @@ LABELS = Table(
 )
 REHEARSALS = Table("leitstand_rehearsals", metadata, Column("prediction_id", String(36), primary_key=True))
 """Answers to a trial of the service, of which nobody made use."""
+REVIEWS = Table(
+    "leitstand_reviews",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("prediction_id", String(36), nullable=False, index=True),  # no foreign key: who looked outlives the row
+    Column("project", String(63), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("time", UtcTime, nullable=False),
+)
 HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms", "role", "paired_id")
 
 

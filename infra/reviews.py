@@ -5,27 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Integer, String, Table, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, String, cast, insert, select
 
-from infra.databases import Database, UtcTime
+from infra.databases import Database
 from infra.prediction_entries import ANSWERED
-from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, metadata, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, REVIEWS, conditions, metadata, with_latest_label
 from leitstand.errors import UnknownName
 from leitstand.now import now
 
 Verdict = Literal["right", "corrected"]
-_reviews = Table(
-    "leitstand_reviews",
-    metadata,
-    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column(
-        "prediction_id", String(36), nullable=False, index=True
-    ),  # no foreign key: who looked is known after the row was deleted
-    Column("project", String(63), nullable=False),
-    Column("verdict", String(16), nullable=False),
-    Column("who", String(200), nullable=False),
-    Column("time", UtcTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ class Reviews:
         """
         query = with_latest_label(conditions(project, roles=ANSWERED) & _flagged(flag)).order_by(None)
         if not settled:
-            looked_at = select(_reviews.c.sequence).where(_reviews.c.prediction_id == PREDICTIONS.c.id).exists()
+            looked_at = select(REVIEWS.c.sequence).where(REVIEWS.c.prediction_id == PREDICTIONS.c.id).exists()
             rehearsed = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
             query = query.where(LABELS.c.sequence.is_(None), ~looked_at, ~rehearsed)  # the query joins the labels from outside
         query = query.order_by(PREDICTIONS.c.time.desc(), PREDICTIONS.c.id.desc()).limit(limit)
@@ -105,7 +93,7 @@ class Reviews:
         """Note that somebody has looked at an answer; of several verdicts the latest counts."""
         row = {"prediction_id": id, "project": project, "verdict": verdict, "who": who[:200], "time": now()}
         with self._database.writing() as connection:
-            connection.execute(insert(_reviews), [row])
+            connection.execute(insert(REVIEWS), [row])
 
 
 def _flagged(flag: str | None) -> ColumnElement[bool]:
@@ -115,8 +103,8 @@ def _flagged(flag: str | None) -> ColumnElement[bool]:
 
 
 def _verdicts(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, Verdict]]:
-    query = select(_reviews.c.prediction_id, _reviews.c.who, _reviews.c.verdict).where(_reviews.c.prediction_id.in_(ids))
-    return {id: (who, verdict) for id, who, verdict in connection.execute(query.order_by(_reviews.c.sequence))}
+    query = select(REVIEWS.c.prediction_id, REVIEWS.c.who, REVIEWS.c.verdict).where(REVIEWS.c.prediction_id.in_(ids))
+    return {id: (who, verdict) for id, who, verdict in connection.execute(query.order_by(REVIEWS.c.sequence))}
 
 
 def _doubtful(row: Mapping[Any, Any], looked: tuple[str, Verdict] | None) -> Doubtful:
