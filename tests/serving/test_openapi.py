@@ -10,7 +10,7 @@ import jsonschema
 import pandas as pd
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from request_cases import JSON, VALUES, project
@@ -205,6 +205,8 @@ def test_the_schema_takes_exactly_what_the_service_takes(column: Column) -> None
     schema, model = sides(column)
 
     @given(NEARLY[column.type] | VALUES[column.type] | JSON)
+    @example("1111=")
+    @example("1111====")
     @settings(max_examples=150, deadline=None)
     def check(value: Any) -> None:
         body = json.loads(json.dumps({"rows": [{"x": value}]}))
