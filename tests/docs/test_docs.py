@@ -11,6 +11,8 @@ from flows.schema import PATH, run_schema
 from leitstand.spec import ProjectSpec
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ("docs", "projects", "data_contracts", "infra", "serving", "monitoring", "flows", "benchmarks")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
 def keys(model: type[BaseModel]) -> Iterator[str]:
@@ -34,3 +36,10 @@ def test_the_schema_of_a_run_is_the_one_in_docs() -> None:
 def test_the_readme_starts_with_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.index("make demo") < text.index("make test") < 1500
+
+
+def test_every_link_from_a_document_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(page for folder in ROOMS for page in (ROOT / folder).rglob("*.md"))]
+    links = [(page, target) for page in pages for target in LINK.findall(page.read_text(encoding="utf-8"))]
+    assert len(links) > 50
+    assert [f"{page.relative_to(ROOT)}: {target}" for page, target in links if not (page.parent / target).exists()] == []
