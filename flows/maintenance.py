@@ -5,6 +5,7 @@ state before the step or the one after it, and the next pass goes on from there.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,12 +20,12 @@ from flows.probation import predecessor_better, told
 from flows.stage import stage
 from flows.trial import evidence_after, examine_trial
 from flows.value import book_value
-from flows.watch import look, note_pass, require_champion
+from flows.watch import look, note_pass, passes_of, require_champion
 from flows.workspace import Desk
 from infra.history import Standing
 from infra.locks import project_lock
 from leitstand.decision import Decision
-from leitstand.errors import LeitstandError
+from leitstand.errors import LeitstandError, StateError
 from leitstand.incident import Kind, Statement
 from leitstand.now import now
 from leitstand.rollout import TrialVerdict
@@ -72,7 +73,8 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
             return _carried_out(desk, who, dry_run, html)
         except LeitstandError as error:
             if not dry_run:
-                report_incident(desk, "failed_pass", "warning", Statement.of_error(error))
+                with suppress(StateError):  # what keeps the log of incidents from being written is the error itself then
+                    report_incident(desk, "failed_pass", "warning", Statement.of_error(error))
             raise
 
 
@@ -105,9 +107,14 @@ def _report_held_back(desk: Desk, taken: Ingested | None) -> None:
 
 
 def forget(desk: Desk) -> int:
-    """Delete the predictions that project.yaml lets nobody keep any longer; return how many."""
-    days = desk.project.spec.serving.log_days
-    return 0 if days is None else desk.log.prune(desk.project.name, now() - timedelta(days=days))
+    """Delete the predictions that project.yaml lets nobody keep any longer; return how many.
+
+    They are counted from the pass before this one: a clock that jumps far ahead must not empty the log at once.
+    """
+    days, passes = desk.project.spec.serving.log_days, passes_of(desk)
+    if days is None or len(passes) < 2:
+        return 0
+    return desk.log.prune(desk.project.name, min(now(), passes[1].time) - timedelta(days=days))
 
 
 def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:

@@ -79,7 +79,7 @@ def is_due(desk: Desk, incident: Incident, channel: str) -> bool:
     if RANK[reached[-1].content["severity"]] < RANK[incident.severity]:
         return True
     pause = timedelta(hours=desk.project.spec.when_it_errs.remind_hours)
-    return incident.severity != "info" and now() - reached[-1].time >= pause
+    return incident.severity != "info" and not timedelta(0) <= now() - reached[-1].time < pause
 
 
 def announce_end(desk: Desk, log: Incidents, incident: Incident) -> Incident:

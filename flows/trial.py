@@ -7,12 +7,15 @@ from flows.beside import Beside, gain, replayed, silent
 from flows.beside import disagreement as differ
 from flows.judged import DISAGREEMENT, evidence_of
 from flows.practice_check import Pilot
+from flows.windows import is_ahead
 from flows.workspace import Desk
 from infra.approvals import barred
 from infra.history import SHARE, TRIALS, Promotion, Standing
 from leitstand.incident import Statement
 from leitstand.now import now
 from leitstand.rollout import TrialSeen, TrialVerdict, settle
+
+CLOCK_STEP = timedelta(hours=1)  # by less a clock is set now and then
 
 
 def begin(desk: Desk, pilot: Pilot, who: str, why: str) -> Promotion:
@@ -32,8 +35,10 @@ def examine_trial(desk: Desk, standing: Standing) -> TrialVerdict | None:
     entries = desk.registry.history(desk.project.name)
     started = _begun(entries)
     seen = _seen(desk, standing, started)
-    if standing.challenger in barred(entries):
-        said = Statement.of("maintenance.trial_refused_by_hand", version=standing.challenger)
+    key = "maintenance.trial_refused_by_hand" if standing.challenger in barred(entries) else None
+    key = "maintenance.trial_ahead" if key is None and is_ahead(started.time - CLOCK_STEP) else key
+    if key is not None:
+        said = Statement.of(key, version=standing.challenger)
         return TrialVerdict(ending="withdraw", why=(said,), seen=seen)
     return settle(desk.project.spec, seen)
 

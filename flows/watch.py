@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows.newly_labelled import new_labelled_rows, sources_state
 from flows.stage import stage
-from flows.windows import Rows, back_in_charge_since, looks_at, rows_of_window
+from flows.windows import Rows, back_in_charge_since, is_ahead, looks_at, rows_of_window
 from flows.workspace import Desk
 from infra.history import Promotion
 from infra.passes import Pass, Passes
@@ -191,10 +191,8 @@ def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basi
         trained = passes.last_training(desk.project.name)
     finally:
         passes.close()
-    promoted = max((entry.time for entry in history if entry.kind == "promote"), default=None)
-    last: datetime | None = max(
-        (time for time in (promoted, trained.time if trained else None) if time is not None), default=None
-    )
+    times = [entry.time for entry in history if entry.kind == "promote"] + ([trained.time] if trained else [])
+    last = max((time for time in times if not is_ahead(time)), default=None)
     newest = trained if trained is not None and trained.time == last else None
     return Past(
         looks=tuple(looks),

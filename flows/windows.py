@@ -79,12 +79,18 @@ def in_use(desk: Desk, logged: pd.DataFrame) -> pd.DataFrame:
 
 
 def looks_at(champion: ModelVersion, passes: Sequence[Pass], history: Sequence[Promotion]) -> list[Look]:
-    """Return the passes that looked at this champion since it is in charge, as later decisions take them."""
+    """Return the passes that looked at this champion since it is in charge, as later decisions take them.
+
+    Passes ahead of the clock were noted before it was set back; what they looked at is looked at again.
+    """
     since = in_charge_since(history)
     return [
         as_look(one)
         for one in passes
-        if one.model_version == champion.version and (since is None or one.time >= since) and one.signals.get("end") is not None
+        if one.model_version == champion.version
+        and (since is None or one.time >= since)
+        and one.signals.get("end") is not None
+        and not is_ahead(one.time)
     ]
 
 
@@ -102,15 +108,20 @@ def as_look(one: Pass) -> Look:
 
 
 def in_charge_since(history: Sequence[Promotion]) -> datetime | None:
-    """Return when the champion was put in charge the last time."""
-    return next((entry.time for entry in reversed(history) if entry.kind in CROWNING), None)
+    """Return when the champion was put in charge the last time; where the clock was set back since then, the time before that."""
+    return next((entry.time for entry in reversed(history) if entry.kind in CROWNING and not is_ahead(entry.time)), None)
 
 
 def back_in_charge_since(champion: ModelVersion, history: Sequence[Promotion]) -> datetime | None:
     """Return since when a champion that was one before is in charge again; None for one that never was replaced."""
     crowned = [entry for entry in history if entry.kind in CROWNING]
     again = any(entry.to_version == champion.version for entry in crowned[:-1])
-    return crowned[-1].time if again else None
+    return in_charge_since(history) if again else None
+
+
+def is_ahead(time: datetime) -> bool:
+    """Return whether an aware time is still to come, as what was noted before the clock was set back."""
+    return time > now()
 
 
 def _labels(desk: Desk, start: datetime | None, end: datetime, passes: Sequence[Pass]) -> Labels:

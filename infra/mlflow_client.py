@@ -1,5 +1,6 @@
 """The way to MLflow: straight on its database, or through a running server; and its errors in our words."""
 
+import logging
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ SCHEMA = "mlflow"
 """PostgreSQL schema of MLflow's tables: MLflow and Prefect both keep their state of migration in a table ``alembic_version``."""
 
 FIRST_USE_WAIT_SECONDS = 120.0
+logging.getLogger("mlflow.store.db.utils").setLevel(
+    logging.CRITICAL
+)  # it logs with a traceback what ``mlflow_errors`` raises in our words
 
 
 def tracking_url(settings: Settings) -> str:
@@ -123,6 +127,8 @@ def mlflow_errors(settings: Settings) -> Iterator[None]:
         detail = str(error.message).strip().split("\n")[0][:300]
         if "database is locked" in detail:
             raise Busy("infra.database_locked", url=where) from error
+        if "disk is full" in detail:
+            raise StateError("infra.database_full", url=where) from error
         if "out-of-date database schema" in detail:
             raise StateError("infra.mlflow_schema", url=where) from error
         raise StateError("infra.mlflow_failed", url=where, detail=detail) from error

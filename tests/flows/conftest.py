@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
-from workshop import Workshop
+from loop import AT_ONCE, TURNED, used
+from workshop import Workshop, parts
 
 from infra.settings import NO_TELEMETRY, load_settings
 
@@ -110,3 +112,20 @@ def trained_parts(new_workshop: Callable[[Path], Workshop], tmp_path_factory: py
 def own_parts(trained_parts: Workshop, tmp_path: Path) -> Workshop:
     """A copy of ``trained_parts`` that the test may change."""
     return trained_parts.copy(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def turned_parts(trained_parts: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Version 1 in charge of a world that has turned: labels say so, and newer rows to learn from are there."""
+    workshop = trained_parts.copy(tmp_path_factory.mktemp("turned") / "copy")
+    fresh = parts(700, seed=2)
+    fresh["quality"] = fresh["quality"].map(TURNED)
+    workshop.edit("parts", monitoring=AT_ONCE)
+    used(workshop, fresh.head(150), fresh["quality"].head(150))
+    workshop.table("parts.csv", pd.concat([parts(), fresh], ignore_index=True))
+    return workshop
+
+
+@pytest.fixture
+def turned(turned_parts: Workshop, tmp_path: Path) -> Workshop:
+    return turned_parts.copy(tmp_path / "copy")

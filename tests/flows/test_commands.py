@@ -156,6 +156,8 @@ def test_maintain_forgets_what_may_be_kept_no_longer(own_parts: Workshop) -> Non
     own_parts.done("maintain", "parts", "--dry-run")
     assert log.count("parts") == before
     own_parts.done("maintain", "parts")
+    assert log.count("parts") == before, "the first pass has no other to check its clock by"
+    own_parts.done("maintain", "parts")
     assert log.count("parts") == before - 1
     log.close()
 
