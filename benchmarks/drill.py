@@ -13,15 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.prefect_server import prefect_server
-from flows.simulation.ground import lay
-from flows.simulation.lapse import Acted, Lapse, PeriodResult
-from flows.simulation.policies import leitstand
-from flows.simulation.stream import Stream, built_in
-from flows.workspace import Desk, open_project
 from infra.settings import calm_tools, follow_clock, load_settings
 from leitstand.now import set_clock
 from leitstand.scenarios import Scenario
+
+calm_tools()
+
+from flows.prefect_server import prefect_server  # noqa: E402 - after the tools were calmed
+from flows.simulation.ground import lay  # noqa: E402
+from flows.simulation.lapse import Acted, Lapse, PeriodResult  # noqa: E402
+from flows.simulation.policies import leitstand  # noqa: E402
+from flows.simulation.stream import Stream, built_in  # noqa: E402
+from flows.workspace import Desk, open_project  # noqa: E402
 
 PERIODS, INJECTED_AFTER = 16, 3  # periods after the first promotion
 STEPS = ("shift", "noticed", "promoted", "regression", "rolled_back")
@@ -33,7 +36,6 @@ def main() -> None:
     parser.add_argument("--project", default="virtual_sensor")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    calm_tools()
     settings = load_settings()
     with (
         tempfile.TemporaryDirectory() as scratch,

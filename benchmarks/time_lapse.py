@@ -102,6 +102,9 @@ def main() -> None:
     parser.add_argument("--scenarios", default="sudden_shift", help="separated by commas, or 'all', or '' for none")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--periods", type=int, default=52)
+    parser.add_argument(
+        "--policies", default=",".join(POLICIES), help="of the built-in streams; training every period takes longest"
+    )
     parser.add_argument("--real", default="", help="separated by commas, or 'all'")
     parser.add_argument("--pictures", type=Path, help="folder to keep the pictures in")
     arguments = parser.parse_args()
@@ -109,7 +112,15 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     wanted = [one.value for one in Scenario] if arguments.scenarios == "all" else _listed(arguments.scenarios)
     for scenario in wanted:
-        options = (arguments.project, "--periods", str(arguments.periods), "--scenario", scenario)
+        options = (
+            arguments.project,
+            "--periods",
+            str(arguments.periods),
+            "--scenario",
+            scenario,
+            "--policies",
+            arguments.policies,
+        )
         found = [_simulated((*options, "--seed", str(seed)), None, arguments.pictures) for seed in range(arguments.seeds)]
         _print(f"{arguments.project} {scenario}", found)
     root = load_settings().real_data
@@ -154,7 +165,7 @@ def _print(name: str, found: list[dict[str, Any]]) -> None:
     """Print the medians over the seeds; the false alarms and failed requests are sums."""
     regrets = [one["regret"] for one in found if one["regret"] is not None]
     regret = f"{statistics.median(regrets):.0%}" if regrets else "–"
-    for policy in POLICIES:
+    for policy in found[0]["policies"]:
         mine = [one["policies"][policy] for one in found]
         delays = [one["detection_delay_periods"] for one in mine if one["detection_delay_periods"] is not None]
         false = [one["false_alarms"] for one in mine if one["false_alarms"] is not None]

@@ -38,12 +38,13 @@ def oracle(desk: Desk, stream: Stream, number: int) -> Acted:
 
 def leitstand(desk: Desk, stream: Stream, number: int) -> Acted:
     """Do what the maintenance loop does."""
-    found = maintenance(desk, WHO)
+    found, language = maintenance(desk, WHO), desk.settings.language
+    done = [said.render(language) for step in found.steps for said in step.why]
     return Acted(
         what=found.acted if found.acted != "none" else found.decision.action,
         trained=found.pilot is not None,
         alarm=found.decision.action in ALARMS and found.decision.reasons[0].key not in QUIET,
-        why=found.decision.render(desk.settings.language),
+        why=" ".join((found.decision.render(language), *done)),
     )
 
 

@@ -1,5 +1,7 @@
 """The whole path with all three databases on PostgreSQL: MLflow, Prefect and the prediction log."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -9,7 +11,20 @@ from workshop import Workshop
 pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 
-def test_a_run_keeps_everything_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """Let nobody reach a database, as while its server is started anew."""
+    place, _, name = url.rpartition("/")
+    with psycopg.connect(f"{place}/postgres", autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # type: ignore[arg-type]
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")  # type: ignore[arg-type]
+
+
+def test_a_run_keeps_everything_on_postgresql(postgresql_url: str, prefect_url: str, tmp_path: Path) -> None:
     workshop = Workshop(tmp_path)
     workshop.project()
     nobody = "http://127.0.0.1:9/api"  # so that a temporary Prefect server is started, on this database
@@ -32,3 +47,18 @@ def test_a_run_keeps_everything_on_postgresql(postgresql_url: str, tmp_path: Pat
     assert "secret-of-the-plant" not in stdout + stderr
     assert workshop.state("parts")["history"] == [("promote", 1)]
     assert workshop.processes() == []
+    _comes_back(workshop, postgresql_url, prefect_url)
+
+
+def _comes_back(workshop: Workshop, url: str, prefect_url: str) -> None:
+    """A pass of the loop while the database is away says so; the next one is clean."""
+    workshop.environment["LEITSTAND_PREFECT_URL"] = prefect_url
+    with away(url):
+        made = workshop("maintain", "parts")
+    assert made.code == 1
+    assert "cannot be opened" in made.told
+    assert "whether the server runs" in made.told
+    assert "Traceback" not in made.stderr
+    assert "secret-of-the-plant" not in made.stdout + made.stderr
+    assert workshop.done("maintain", "parts", "--json").document["acted"] == "none"
+    assert workshop.state("parts")["history"] == [("promote", 1)]
