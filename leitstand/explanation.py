@@ -180,7 +180,7 @@ class Explainer:
             raise OutOfTime
         last, row = self._unpacked.last, game.table[:1]
         coefficients = getattr(last, "coef_", None)
-        if can_explain(last):
+        if can_explain(last) and self._unpacked.temperature is None:  # calibrated, the answer is no sum any more
             method: Method = "tree_shap"
             parts = self._trees.parts(np.asarray(row, dtype=float), output)
         elif self._unpacked.task == "regression" and isinstance(coefficients, np.ndarray) and coefficients.ndim == 1:

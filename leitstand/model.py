@@ -25,6 +25,7 @@ class ModelCard(BaseModel):
     feature_names : columns that go into the estimator, in order
     classes : of a classification, in the order of the probabilities
     positive : of two classes, the one the score speaks of
+    temperature : by which the probabilities are calibrated, see ``tempered``; None where they are as the estimator gives them
     threshold : of the anomaly score
     interval : half width of the prediction interval, in the target's unit
     confidence : nominal coverage of the interval
@@ -46,6 +47,7 @@ class ModelCard(BaseModel):
     feature_names: tuple[str, ...]
     classes: tuple[Scalar, ...] = ()
     positive: Scalar | None = None
+    temperature: float | None = None
     threshold: float | None = None
     interval: float | None = None
     confidence: float | None = None
@@ -93,7 +95,7 @@ class TrainedModel:
         return self._detect(inputs, outside)
 
     def _classify(self, inputs: Any, outside: tuple[tuple[str, ...], ...]) -> Predictions:
-        probabilities: np.ndarray = self.estimator.predict_proba(inputs)
+        probabilities = tempered(self.estimator.predict_proba(inputs), self.card.temperature)
         classes = np.asarray(self.estimator.classes_)
         value = classes[probabilities.argmax(axis=1)]
         score, positive = None, self.card.positive
@@ -121,6 +123,21 @@ class TrainedModel:
         beyond = (values < low) | (values > high)
         columns = np.asarray(names, dtype=object)
         return tuple(tuple(columns[row]) if row.any() else () for row in beyond)
+
+
+def tempered(probabilities: np.ndarray, temperature: float | None) -> np.ndarray:
+    """Return probabilities that are flatter above a temperature of 1 and sharper below, in the same order; None leaves them as they are.
+
+    It is the softmax of their logarithms divided by the temperature (Guo et al., ICML 2017, section 4.2).
+
+    Parameters
+    ----------
+    probabilities : shape (n, k), rows add up to 1
+    """
+    if temperature is None:
+        return probabilities
+    weights: np.ndarray = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def anomaly_score(estimator: Any, inputs: Any) -> np.ndarray:

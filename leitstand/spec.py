@@ -159,6 +159,7 @@ class Training(Frozen):
     ----------
     metric : the metric that picks the candidate; by default the task's own
     learning_curve : whether to find out if more data would help
+    calibrate : whether the probabilities of a classification are calibrated where that certainly makes them better
     confidence : nominal coverage of prediction intervals, 0.5 to 0.99
     max_false_alarm_rate : for anomaly: share of normal rows that may raise an alarm; sets the threshold
     """
@@ -166,6 +167,7 @@ class Training(Frozen):
     metric: str | None = None
     learning_curve: bool = True
     importance: bool = True
+    calibrate: bool = True
     confidence: float = Field(default=0.9, ge=0.5, le=0.99)
     max_false_alarm_rate: float = Field(default=0.05, gt=0, lt=1)
 

@@ -20,12 +20,14 @@ from leitstand.metrics import Metric, metrics_for, primary_metric
 from leitstand.model import ModelCard, TrainedModel
 from leitstand.prediction import Predictions, joined
 from leitstand.split import folds
+from leitstand.temperature import fitted_temperature
 
 Progress = Callable[[str], None]
 LEARNING_CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)  # each step doubles the rows
 # beyond this more rows of the same kind rarely matter, and the curve would cost more than the model
 LEARNING_CURVE_MOST_ROWS = 10_000
 ONE_THREAD_ROWS = 10_000
+ONE_FOLD_ROWS = 10_000  # of more rows one fold holds enough to tell how sure a model may be
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
     The first candidate is the simple one: another is chosen only if it is certainly better (the idea of the one-standard-error rule, Breiman et
     al. 1984, section 3.4.3, with the paired bootstrap as the judge). A lead that chance explains does not last.
 
-    With one candidate only what needs out-of-fold answers (interval, threshold) is validated.
+    With one candidate only what needs out-of-fold answers is validated; calibration of many rows on the last fold alone.
 
     Parameters
     ----------
@@ -118,8 +120,7 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
     for name, estimator in candidates.items():
         progress(name)
         started = time.perf_counter()
-        needed = len(candidates) > 1 or dataset.project.spec.task != "classification"
-        answers[name] = list(_out_of_fold(dataset, name, estimator)) if needed else []
+        answers[name] = list(_out_of_fold(dataset, name, estimator, _needed(dataset, len(candidates))))
         scores.append(CandidateScore(name, _score(dataset, metric, answers[name]), time.perf_counter() - started))
     name = _choice(dataset, metric, scores, answers)
     fitted = _fit(dataset, name, candidates[name])
@@ -130,7 +131,7 @@ def train(dataset: Dataset, data_version: str, synthetic: bool, progress: Progre
 def _choice(dataset: Dataset, metric: Metric, scores: list[CandidateScore], answers: dict[str, list[_Fold]]) -> str:
     """Return the name of the best candidate, or of the first one where the best is not certainly better than it."""
     ranked = [score for score in scores if np.isfinite(score.value)]
-    if not ranked:
+    if not ranked or len(scores) == 1:
         return scores[0].name
     first, best = scores[0].name, max(ranked, key=lambda score: score.value if metric.greater_is_better else -score.value).name
     truth = dataset.target[np.concatenate([fold.positions for fold in answers[best]])]
@@ -190,8 +191,17 @@ def _split(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     return folds(dataset.project.spec.split, dataset.features, dataset.target, dataset.groups, dataset.discrete)
 
 
-def _out_of_fold(dataset: Dataset, name: str, estimator: Any) -> Iterator[_Fold]:
-    for inside, outside in _split(dataset):
+def _needed(dataset: Dataset, candidates: int) -> slice:
+    """Return which folds are validated."""
+    if candidates > 1 or dataset.project.spec.task != "classification":
+        return slice(None)
+    if not dataset.project.spec.training.calibrate:
+        return slice(0)
+    return slice(None) if len(dataset) <= ONE_FOLD_ROWS else slice(-1, None)
+
+
+def _out_of_fold(dataset: Dataset, name: str, estimator: Any, which: slice) -> Iterator[_Fold]:
+    for inside, outside in list(_split(dataset))[which]:
         yield _Fold(outside, _answer(dataset, _fit(dataset.take(inside), name, estimator), dataset.take(outside)))
 
 
@@ -252,19 +262,32 @@ def _card(dataset: Dataset, name: str, data_version: str, synthetic: bool, answe
 
 
 def _calibration(dataset: Dataset, answers: list[_Fold]) -> dict[str, float]:
-    """Return the interval's half width or the alarm threshold, from out-of-fold answers.
+    """Return the interval's half width, the alarm threshold or the temperature of the probabilities, from out-of-fold answers.
 
     The half width is the split-conformal quantile of absolute residuals (Lei et al., JASA 113(523), 2018, eq. 4) with cross-validation
     residuals as in CV+ (Barber et al., Ann. Statist. 49(1), 2021); the threshold is the same quantile of normal rows' scores.
     """
     spec = dataset.project.spec
-    if not answers or spec.task == "classification":
+    if not answers:
         return {}
+    if spec.task == "classification":
+        return _temperature(dataset, answers) if spec.training.calibrate else {}
     if spec.task == "regression":
         residuals = np.concatenate([np.abs(dataset.target[fold.positions] - fold.predictions.value) for fold in answers])
         return {"interval": conformal_quantile(residuals, spec.training.confidence), "confidence": spec.training.confidence}
     scores = [fold.predictions.score[~dataset.target[fold.positions]] for fold in answers if fold.predictions.score is not None]
     return {"threshold": conformal_quantile(np.concatenate(scores), 1 - spec.training.max_false_alarm_rate)}
+
+
+def _temperature(dataset: Dataset, answers: list[_Fold]) -> dict[str, float]:
+    try:
+        given = joined([fold.predictions for fold in answers])
+    except ValueError:  # a fold without one of the classes
+        return {}
+    metrics = metrics_for("classification", len(dataset.classes))
+    truth = dataset.target[np.concatenate([fold.positions for fold in answers])]
+    found = fitted_temperature(metrics, truth, given, dataset.project.spec.split.strategy == "time")
+    return {} if found is None else {"temperature": found}
 
 
 def conformal_quantile(values: np.ndarray, level: float) -> float:

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from leitstand.conforming import conform
 from leitstand.errors import DataError
 from leitstand.mixing import Table
-from leitstand.model import TrainedModel, anomaly_score
+from leitstand.model import TrainedModel, anomaly_score, tempered
 from leitstand.origins import contract_column, encoded_origins, separable
 from leitstand.project import Project
 
@@ -31,7 +31,7 @@ class Unpacked:
     """
 
     def __init__(self, model: TrainedModel, project: Project, inputs: pd.DataFrame) -> None:
-        self.task = model.card.task
+        self.task, self.temperature = model.card.task, model.card.temperature
         self._encoding, self.last, origins = _taken_apart(model.estimator, inputs.head(TRIED_ON))
         known = project.input_contract.names
         followed = [contract_column(name, known) for name in origins]
@@ -46,8 +46,7 @@ class Unpacked:
     def answers(self, table: Table) -> np.ndarray:
         """Return shape (n, k): the probability of every class, or (n, 1): the number or the anomaly score."""
         if self.task == "classification":
-            probabilities: np.ndarray = self.last.predict_proba(table)
-            return probabilities
+            return tempered(self.last.predict_proba(table), self.temperature)
         if self.task == "regression":
             return np.asarray(self.last.predict(table), dtype=float)[:, None]
         return anomaly_score(self.last, table)[:, None]

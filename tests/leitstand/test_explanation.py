@@ -142,6 +142,19 @@ def test_contributions_are_the_shapley_values_of_the_definition(task: str, name:
         assert found.base == pytest.approx(answer(model, background, found).mean())
 
 
+@pytest.mark.parametrize("name", ["logistic_regression", "random_forest"])
+@pytest.mark.parametrize("task", ["classification", "several classes"])
+def test_calibrated_probabilities_are_what_is_explained(task: str, name: str) -> None:
+    frame = numbers()
+    model, made = standard(frame, task, name)
+    model = TrainedModel(model.estimator, model.card.model_copy(update={"temperature": 1.7}))
+    (found,) = Explainer(model, made, frame.iloc[:20]).explain(frame.iloc[[40]], seconds=PATIENT)
+    assert adds_up(found)
+    assert found.prediction == pytest.approx(answer(model, frame.iloc[[40]], found)[0])
+    expected = by_definition(model, frame.iloc[[40]], frame.iloc[:20], found)
+    assert {part.column: part.contribution for part in found.contributions} == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize(("task", "name"), CASES)
 def test_contributions_add_up_to_what_the_model_answers_for_every_row_and_kind_of_column(task: str, name: str) -> None:
     frame = mixed(90)
