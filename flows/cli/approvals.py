@@ -1,11 +1,15 @@
 """Commands of the person who decides: approvals, approve, reject."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.app import Json, Name, app, emit, settings
 from flows.cli.models import Who, Why, entry_document, person
+
+if TYPE_CHECKING:
+    from infra.history import Promotion
 
 Waiting = Annotated[int | None, typer.Argument(help="Model version, to be sure which; by default the one that waits.")]
 
@@ -51,15 +55,9 @@ def approvals(
 def approve(project: Name, why: Why, version: Waiting = None, who: Who = None, json: Json = False) -> None:
     """Approve the challenger that waits: it becomes the champion."""
     from flows.cli.console import say
-    from flows.workspace import open_project
     from infra.approvals import approve as approved
-    from infra.locks import project_lock
-    from infra.registry import Registry
 
-    now = settings()
-    open_project(project, now)
-    with project_lock(now, project):
-        entry = approved(Registry(now), now, project, version, who=person(who), why=why)
+    entry = _answer(approved, project, why, version, who)
     if json:
         emit(entry_document(entry))
     else:
@@ -70,19 +68,30 @@ def approve(project: Name, why: Why, version: Waiting = None, who: Who = None, j
 def reject(project: Name, why: Why, version: Waiting = None, who: Who = None, json: Json = False) -> None:
     """Refuse the challenger that waits: the champion stays."""
     from flows.cli.console import say
-    from flows.workspace import open_project
     from infra.approvals import reject as rejected
-    from infra.locks import project_lock
-    from infra.registry import Registry
 
-    now = settings()
-    open_project(project, now)
-    with project_lock(now, project):
-        entry = rejected(Registry(now), now, project, version, who=person(who), why=why)
+    entry = _answer(rejected, project, why, version, who)
     if json:
         emit(entry_document(entry))
     else:
         say("maintenance.rejected", project=project, version=entry.to_version)
+
+
+def _answer(decide: "Callable[..., Promotion]", project: str, why: str, version: int | None, who: str | None) -> "Promotion":
+    """Carry a person's word out, and close the question that it answers."""
+    from flows.incidents import settle_incident
+    from flows.workspace import Desk, open_project
+    from infra.locks import project_lock
+    from infra.registry import Registry
+    from leitstand.incident import Statement
+
+    now, name = settings(), person(who)
+    desk = Desk(open_project(project, now), now)
+    with project_lock(now, project):
+        entry = decide(Registry(now), now, project, version, who=name, why=why)
+        said = Statement.of(f"incidents.answered_{entry.kind}", version=entry.to_version, reason=why)
+        settle_incident(desk, "question", said, who=name)
+    return entry
 
 
 def _document(one: Any) -> dict[str, Any]:

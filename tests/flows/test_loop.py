@@ -29,17 +29,24 @@ def test_a_challenger_waits_for_a_person_and_is_promoted_by_one(turned: Workshop
     assert maintained(turned)["acted"] == "none", "there is nothing new to look at"
     assert len(turned.done("approvals", "--json").document) == 1, "asked once"
     assert "Version 7 of parts does not wait for approval; version 2 does" in turned("approve", "parts", "7", "--why", "x").told
+    assert open_questions(turned) == 1
     refused = turned.copy(turned.folder.parent / "refused")
     assert "in charge of parts" in turned.done("approve", "parts", "--why", "checked", "--who", "Ada").told
     assert kinds(turned) == [("promote", 1), ("ask", 2), ("promote", 2)]
+    assert open_questions(turned) == 0
     assert "No challenger of parts waits" in turned("approve", "parts", "2", "--why", "again").told
     _rejected(refused)
+
+
+def open_questions(workshop: Workshop) -> int:
+    return sum(one["kind"] == "question" for one in workshop.done("incidents", "--open", "--json").document["incidents"])
 
 
 def _rejected(workshop: Workshop) -> None:
     workshop.done("reject", "parts", "--why", "labels of May are wrong", "--who", "Ada")
     assert kinds(workshop) == [("promote", 1), ("ask", 2), ("reject", 2)]
     assert workshop.done("approvals", "--json").document == []
+    assert open_questions(workshop) == 0
     workshop.edit("parts", maintenance={"promote": "automatic"})
     asked = parts(120, seed=12)
     used(workshop, asked, asked["quality"].map(TURNED))
