@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from flows.simulation.figures import TimeLapse
+from flows.simulation.figures import PolicyFigures, TimeLapse
 from leitstand.texts import Language, text
 
 COLOURS = {"never": "#9aa5ab", "always": "#d08c2f", "leitstand": "#1f6f8b", "oracle": "#4c9f70"}
@@ -28,8 +28,13 @@ def draw(found: TimeLapse, file: Path, language: Language) -> None:
     figure.savefig(file, dpi=110)
 
 
+def _drawn(found: TimeLapse) -> dict[str, PolicyFigures]:
+    """Return the policies to draw: an oracle only where it knows something, for it does what the first one does otherwise."""
+    return {name: policy for name, policy in found.policies.items() if name != "oracle" or found.changes is not None}
+
+
 def _errors(axes: Axes, found: TimeLapse, language: Language) -> None:
-    for name, policy in found.policies.items():
+    for name, policy in _drawn(found).items():
         values = np.array([np.nan if error is None else error for error in policy.errors])
         label = text(f"simulation.policy_{name}", language)
         told = text("simulation.legend", language, policy=label, cost=f"{policy.cost_eur:,.0f}")
@@ -66,9 +71,10 @@ def _events(axes: Axes, found: TimeLapse, language: Language) -> None:
 
 
 def _trainings(axes: Axes, found: TimeLapse, language: Language) -> None:
-    names = list(found.policies)[::-1]
+    drawn = _drawn(found)
+    names = list(drawn)[::-1]
     for row, name in enumerate(names):
-        policy = found.policies[name]
+        policy = drawn[name]
         at = [number + 1 for number, what, _ in policy.events if what in ("promoted", "refused")]
         axes.scatter(at, [row] * len(at), marker="|", s=120, color=COLOURS[name])
     axes.set_yticks(range(len(names)), [text(f"simulation.policy_{name}", language) for name in names])
