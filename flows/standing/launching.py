@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,7 +34,7 @@ from infra.settings import Settings
 from infra.supervision import STOP_SECONDS, log_file, start_supervisor, supervisor, write_configuration
 from leitstand.errors import ServiceError, StateError
 
-START_SECONDS = 300.0  # 15 on two cores with nothing else to do
+START_SECONDS = 300.0  # without a word; all are ready after 15 on two cores with nothing else to do
 TRIES = 3  # a service that dies as often while all are started does not work
 TAIL_LINES = 15
 LOOK_SECONDS = 0.5
@@ -160,8 +161,7 @@ def _free(host: str, port: int) -> int:
 
 
 def _wait(settings: Settings, plan: Plan, started: Started) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    waiting = list(SERVICES)
+    waiting, heard, told = list(SERVICES), time.monotonic(), 0
     with httpx.Client(trust_env=False, timeout=5) as client:
         while waiting:
             for name in tuple(waiting):
@@ -170,9 +170,19 @@ def _wait(settings: Settings, plan: Plan, started: Started) -> None:
                     started(name, plan)
                 elif restarts(settings, name) >= TRIES:
                     raise _failed("standing.died", settings, name)
-            if time.monotonic() > deadline:
+            length = sum(_length(log_file(settings, name)) for name in waiting)
+            if length != told:  # a service that prepares two hundred models takes its time, and says so
+                heard, told = time.monotonic(), length
+            if time.monotonic() > heard + START_SECONDS:
                 raise _failed("standing.slow", settings, waiting[0])
             time.sleep(0.1)
+
+
+def _length(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _failed(key: str, settings: Settings, name: ServiceName) -> ServiceError:

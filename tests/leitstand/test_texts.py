@@ -1,4 +1,6 @@
+import re
 import string
+from importlib.resources import files
 
 import pytest
 
@@ -14,6 +16,13 @@ def test_every_message_stands_in_both_languages_with_the_same_placeholders(area:
     for key, forms in messages(area).items():
         assert set(forms) == set(LANGUAGES), f"{area}.{key}"
         assert placeholders(forms["de"]) == placeholders(forms["en"]), f"{area}.{key}"
+
+
+@pytest.mark.parametrize("area", areas())
+def test_no_message_stands_twice(area: str) -> None:
+    content = (files("leitstand") / "texts" / f"{area}.yaml").read_text(encoding="utf-8")
+    keys = re.findall(r"^(\w+):", content, flags=re.MULTILINE)
+    assert len(keys) == len(set(keys))
 
 
 def test_a_message_is_filled_in_the_language_asked_for() -> None:
