@@ -106,6 +106,8 @@ def measure(settings: Settings, plan: Plan, names: list[str], passes: int) -> No
         while over < passes:
             while len(planned) < passes and len(planned) < over + min(WAITING, len(names)):
                 made = client.post(f"/deployments/{found[next(projects)]}/create_flow_run", json={"state": {"type": "SCHEDULED"}})
+                if made.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its SQLite file was busy; the next round tries again
+                    break
                 planned.append(made.raise_for_status().json()["id"])
             time.sleep(0.5)
             before, over = over, len(planned) - waiting(client, planned[over:])
