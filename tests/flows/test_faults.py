@@ -17,7 +17,7 @@ import flows.practice_check
 from infra.history import History
 from infra.registry import Registry
 from infra.snapshots import SnapshotStore
-from leitstand.now import set_clock
+from leitstand.now import clock_in, follow, set_clock
 
 pytestmark = pytest.mark.slow
 SPARE_BYTES = 16 * 1024 * 1024
@@ -90,11 +90,14 @@ def test_a_disk_that_fills_up_at_any_stage_changes_nothing_and_the_next_pass_is_
 
 
 @pytest.fixture
-def clock(turned: Workshop, tmp_path: Path) -> Callable[[timedelta], None]:
-    """Set the clock that everything of ``turned`` follows, from what it is in truth."""
+def clock(turned: Workshop, tmp_path: Path) -> Iterator[Callable[[timedelta], None]]:
+    """Set the clock that everything of ``turned`` and this process follow, from what it is in truth."""
     file = tmp_path / "clock"
+    set_clock(file, datetime.now(UTC))
     turned.environment["LEITSTAND_CLOCK"] = str(file)
-    return lambda ahead: set_clock(file, datetime.now(UTC) + ahead)
+    follow(clock_in(file))
+    yield lambda ahead: set_clock(file, datetime.now(UTC) + ahead)
+    follow(None)
 
 
 def test_a_clock_that_jumped_ahead_and_was_set_back_blinds_nobody_and_loses_no_answer(
