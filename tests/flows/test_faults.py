@@ -125,7 +125,7 @@ def test_a_clock_that_jumped_ahead_and_was_set_back_blinds_nobody_and_loses_no_a
 def test_a_training_ahead_of_the_clock_does_not_keep_the_next_one_waiting(
     turned: Workshop, clock: Callable[[timedelta], None]
 ) -> None:
-    turned.edit("parts", maintenance={"rollout": "shadow", "rollout_rows": 60, "cooldown_hours": 0.1})
+    turned.edit("parts", maintenance={"rollout": "shadow", "rollout_rows": 60, "cooldown_hours": 24})
     clock(timedelta(days=4000))
     used(turned, parts(80, seed=13), parts(80, seed=13)["quality"].map(TURNED))
     assert maintained(turned)["acted"] == "trial"
@@ -136,7 +136,7 @@ def test_a_training_ahead_of_the_clock_does_not_keep_the_next_one_waiting(
     told = maintained(turned)
     assert [(step["did"], step["version"]) for step in told["steps"]] == [("withdrawn", 2)]
     assert agree(turned) == (1, None)
-    clock(timedelta(minutes=10))
+    clock(timedelta(hours=25))  # since the training of version 1
     used(turned, fresh, fresh["quality"].map(TURNED))
     told = maintained(turned)
     assert told["decision"]["action"] == "retrain", told["decision"]
