@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small_disk import mounted
 from workshop import Outcome, Workshop, parts
 
 from data_contracts.odcs import read_contract, write_contract
@@ -342,17 +343,8 @@ def test_a_locked_database_is_named(own_parts: Workshop, monkeypatch: pytest.Mon
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.getuid() != 0:
-        pytest.skip("only root may mount a disk of its own")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(tmp_path / "disk", 2 * 1024 * 1024) as place:
         yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def test_a_full_disk_is_named(own_parts: Workshop, small_disk: Path) -> None:

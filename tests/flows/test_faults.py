@@ -1,16 +1,14 @@
 """What befalls a plant's computer while the maintenance loop works: full disks, clocks that jump, a database that is away."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loop import TURNED, agree, desk_of, kinds, maintained, used
+from small_disk import fill, mounted
 from workshop import Workshop, parts
 
 import flows.practice_check
@@ -26,26 +24,9 @@ SPARE_BYTES = 16 * 1024 * 1024
 @pytest.fixture
 def on_small_disk(turned: Workshop, tmp_path: Path) -> Iterator[Workshop]:
     """A copy of ``turned`` on a disk of its own, with little space left."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.getuid() != 0:
-        pytest.skip("only root may mount a disk of its own")
     held = sum(path.stat().st_blocks * 512 for path in turned.folder.rglob("*"))
-    options = ["-t", "tmpfs", "-o", f"size={held + SPARE_BYTES}", "tmpfs"]
-    mounted = subprocess.run(["mount", *options, str(disk)], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(tmp_path / "disk", held + SPARE_BYTES) as disk:
         yield turned.copy(disk / "copy")
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    """Write until the disk is full."""
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
 
 
 STAGES = {

@@ -3,14 +3,12 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import psutil
 import pytest
 import yaml
 from own_stage import copied, row, second_version
+from small_disk import fill, mounted
 
 from benchmarks.load import Seen, closed, open_loop
 from benchmarks.swap import settling, swapped
@@ -175,15 +174,8 @@ def test_requests_under_way_are_answered_before_the_service_stops(stage: Any, se
 
 
 def test_a_full_disk_costs_no_row_and_passes(stage: Any, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small disk can be made by root only")
-    try:
+    with mounted(tmp_path / "disk", 64 * 1024 * 1024) as disk:
         fill_up(stage, copied(stage, disk), disk)
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def fill_up(stage: Any, settings: Settings, disk: Path) -> None:
@@ -201,10 +193,3 @@ def fill_up(stage: Any, settings: Settings, disk: Path) -> None:
         ballast.unlink()
         assert send(service, many, "/cells/predict").status_code == 200
         assert len(logged(settings)) == acknowledged + 200
-
-
-def fill(ballast: Path) -> None:
-    """Write until the disk is full."""
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
