@@ -36,14 +36,17 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
-    written, others = head(), OTHERS.join(("", before.partition(OTHERS)[2])) if OTHERS in before else ""
+    _, mark, others = before.partition(OTHERS)
+    written = head()
     with tempfile.TemporaryDirectory() as scratch:
         # the contract section comes last: its large table would count as memory of every child started after it
         for section in (start_section, lifecycle_section, contract_section):
             made = section(Path(scratch), arguments.rounds)
             print(made, flush=True)
             written += made
-            arguments.output.write_text(written + others, encoding="utf-8")  # what was measured stays when a later part fails
+            arguments.output.write_text(
+                written + mark + others, encoding="utf-8"
+            )  # what was measured stays when a later part fails
 
 
 def head() -> str:

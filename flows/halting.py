@@ -1,13 +1,13 @@
 """Pausing a project whose inputs are broken, and letting its model answer again when they are sound."""
 
 from flows.watch import reference_of
-from flows.windows import is_ahead
 from flows.workspace import Desk
 from infra.history import Promotion, Standing
 from infra.prediction_log import logged_inputs
 from infra.registry import ModelVersion
 from leitstand.conforming import conform
 from leitstand.decision import Decision
+from leitstand.now import is_ahead
 from monitoring.quality import broken, quality_faults
 
 CAUSE, BROKEN_INPUT = "cause", "broken_input"
@@ -30,10 +30,9 @@ def is_sound_again(desk: Desk, standing: Standing, champion: ModelVersion) -> bo
         return False
     policy, contract = desk.project.spec.monitoring, desk.project.input_contract
     watched = contract.only([column.name for column in contract.columns if column.type != "file"])
-    logged = desk.log.read(desk.project.name, since=None if is_ahead(entry.time) else entry.time).tail(
-        policy.confirm_windows * policy.minimum_rows
-    )
-    if len(logged) < policy.confirm_windows * policy.minimum_rows:
+    begun, wanted = None if is_ahead(entry.time) else entry.time, policy.confirm_windows * policy.minimum_rows
+    logged = desk.log.read(desk.project.name, since=begun).tail(wanted)
+    if len(logged) < wanted:
         return False
     window = conform(logged_inputs(logged, watched.names), watched)
     reference = conform(reference_of(desk, champion)[0], watched)

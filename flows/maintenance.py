@@ -111,10 +111,11 @@ def forget(desk: Desk) -> int:
 
     They are counted from the pass before this one: a clock that jumps far ahead must not empty the log at once.
     """
-    days, passes = desk.project.spec.serving.log_days, passes_of(desk)
-    if days is None or len(passes) < 2:
+    days = desk.project.spec.serving.log_days
+    if days is None:
         return 0
-    return desk.log.prune(desk.project.name, min(now(), passes[1].time) - timedelta(days=days))
+    before = passes_of(desk, limit=2)[1:]
+    return desk.log.prune(desk.project.name, min(now(), before[0].time) - timedelta(days=days)) if before else 0
 
 
 def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:

@@ -9,7 +9,7 @@ from flows.workspace import Desk
 from infra.incidents import Incidents
 from infra.settings import read_variable
 from leitstand.incident import RANK, Incident, Severity, Statement
-from leitstand.now import now
+from leitstand.now import is_ahead, now
 from leitstand.texts import Language, text
 
 if TYPE_CHECKING:  # loads Apprise, which a pass that has nothing to tell does not need
@@ -79,7 +79,8 @@ def is_due(desk: Desk, incident: Incident, channel: str) -> bool:
     if RANK[reached[-1].content["severity"]] < RANK[incident.severity]:
         return True
     pause = timedelta(hours=desk.project.spec.when_it_errs.remind_hours)
-    return incident.severity != "info" and not timedelta(0) <= now() - reached[-1].time < pause
+    last = reached[-1].time
+    return incident.severity != "info" and (is_ahead(last) or now() - last >= pause)
 
 
 def announce_end(desk: Desk, log: Incidents, incident: Incident) -> Incident:

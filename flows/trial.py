@@ -7,12 +7,11 @@ from flows.beside import Beside, gain, replayed, silent
 from flows.beside import disagreement as differ
 from flows.judged import DISAGREEMENT, evidence_of
 from flows.practice_check import Pilot
-from flows.windows import is_ahead
 from flows.workspace import Desk
 from infra.approvals import barred
 from infra.history import SHARE, TRIALS, Promotion, Standing
 from leitstand.incident import Statement
-from leitstand.now import now
+from leitstand.now import is_ahead, now
 from leitstand.rollout import TrialSeen, TrialVerdict, settle
 
 CLOCK_STEP = timedelta(hours=1)  # by less a clock is set now and then
@@ -35,12 +34,15 @@ def examine_trial(desk: Desk, standing: Standing) -> TrialVerdict | None:
     entries = desk.registry.history(desk.project.name)
     started = _begun(entries)
     seen = _seen(desk, standing, started)
-    key = "maintenance.trial_refused_by_hand" if standing.challenger in barred(entries) else None
-    key = "maintenance.trial_ahead" if key is None and is_ahead(started.time - CLOCK_STEP) else key
-    if key is not None:
-        said = Statement.of(key, version=standing.challenger)
-        return TrialVerdict(ending="withdraw", why=(said,), seen=seen)
+    if standing.challenger in barred(entries):
+        return _void("maintenance.trial_refused_by_hand", seen)
+    if is_ahead(started.time - CLOCK_STEP):
+        return _void("maintenance.trial_ahead", seen)
     return settle(desk.project.spec, seen)
+
+
+def _void(why: str, seen: TrialSeen) -> TrialVerdict:
+    return TrialVerdict(ending="withdraw", why=(Statement.of(why, version=seen.version),), seen=seen)
 
 
 def evidence_after(desk: Desk, verdict: TrialVerdict) -> dict[str, Any]:

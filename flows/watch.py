@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows.newly_labelled import new_labelled_rows, sources_state
 from flows.stage import stage
-from flows.windows import Rows, back_in_charge_since, is_ahead, looks_at, rows_of_window
+from flows.windows import Rows, back_in_charge_since, looks_at, rows_of_window
 from flows.workspace import Desk
 from infra.history import Promotion
 from infra.passes import Pass, Passes
@@ -19,7 +19,7 @@ from infra.releases import REFERENCE_FILE
 from leitstand.basis import BASIS_FILE, Basis
 from leitstand.decision import Decision, Look, Past, Signals, decide
 from leitstand.errors import StateError
-from leitstand.now import now
+from leitstand.now import is_ahead, now
 from leitstand.onset import onset
 from monitoring.result import MonitoringResult
 from monitoring.store import MonitoringStore
@@ -204,11 +204,11 @@ def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basi
     )
 
 
-def passes_of(desk: Desk) -> list[Pass]:
+def passes_of(desk: Desk, limit: int = 500) -> list[Pass]:
     """Return the latest passes of the maintenance loop, newest first."""
     passes = Passes(desk.settings.database("history"))
     try:
-        return passes.latest(desk.project.name)
+        return passes.latest(desk.project.name, limit=limit)
     finally:
         passes.close()
 

@@ -13,7 +13,7 @@ from infra.passes import Pass
 from infra.prediction_log import logged_inputs
 from infra.registry import ModelVersion
 from leitstand.decision import Look, Signals
-from leitstand.now import now
+from leitstand.now import is_ahead, now
 from monitoring.labels import labels_of
 from monitoring.result import Labels
 
@@ -117,11 +117,6 @@ def back_in_charge_since(champion: ModelVersion, history: Sequence[Promotion]) -
     crowned = [entry for entry in history if entry.kind in CROWNING]
     again = any(entry.to_version == champion.version for entry in crowned[:-1])
     return in_charge_since(history) if again else None
-
-
-def is_ahead(time: datetime) -> bool:
-    """Return whether an aware time is still to come, as what was noted before the clock was set back."""
-    return time > now()
 
 
 def _labels(desk: Desk, start: datetime | None, end: datetime, passes: Sequence[Pass]) -> Labels:

@@ -25,9 +25,8 @@ SCHEMA = "mlflow"
 """PostgreSQL schema of MLflow's tables: MLflow and Prefect both keep their state of migration in a table ``alembic_version``."""
 
 FIRST_USE_WAIT_SECONDS = 120.0
-logging.getLogger("mlflow.store.db.utils").setLevel(
-    logging.CRITICAL
-)  # it logs with a traceback what ``mlflow_errors`` raises in our words
+# it logs with a traceback what ``mlflow_errors`` raises in our words
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def tracking_url(settings: Settings) -> str:

@@ -15,7 +15,7 @@ def brier(truth: np.ndarray, predictions: Predictions) -> Statistic:
     """Return the mean squared error of the probabilities (Brier 1950): of the positive class for two classes, summed over all for more."""
     if predictions.probabilities is None:
         return _undefined
-    errors = ((predictions.probabilities - _outcomes(truth, predictions)) ** 2).sum(axis=1)
+    errors = ((predictions.probabilities - outcomes(truth, predictions)) ** 2).sum(axis=1)
     each = errors / 2 if len(predictions.classes) == 2 else errors
     return lambda weights: (weights @ each) / weights.sum(axis=1)
 
@@ -30,13 +30,13 @@ def calibration_error(truth: np.ndarray, predictions: Predictions) -> Statistic:
         return _undefined
     sure = predictions.probabilities.max(axis=1)
     named = predictions.probabilities.argmax(axis=1)
-    right = _outcomes(truth, predictions)[np.arange(len(truth)), named]
+    right = outcomes(truth, predictions)[np.arange(len(truth)), named]
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     gaps = np.where(bins[:, None] == np.arange(BINS), (sure - right)[:, None], 0.0)
     return lambda weights: np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
 
 
-def _outcomes(truth: np.ndarray, predictions: Predictions) -> np.ndarray:
+def outcomes(truth: np.ndarray, predictions: Predictions) -> np.ndarray:
     """Return shape (n, k): 1 for the class that came true."""
     return np.asarray(truth[:, None] == np.asarray(predictions.classes, dtype=object), dtype=float)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from leitstand.calibration import brier, calibration_error
+from leitstand.calibration import brier, calibration_error, outcomes
 from leitstand.prediction import Predictions
 from leitstand.spec import TaskName
 
@@ -127,7 +127,7 @@ def _mean_over_classes(values: np.ndarray) -> np.ndarray:
 def _log_loss(truth: np.ndarray, predictions: Predictions) -> Statistic:
     if predictions.probabilities is None:
         return _undefined
-    own = np.asarray(truth[:, None] == np.asarray(predictions.classes, dtype=object), dtype=bool)
+    own = outcomes(truth, predictions) > 0
     smallest = np.finfo(predictions.probabilities.dtype).eps
     chance = np.where(own, predictions.probabilities, 0).sum(axis=1).clip(smallest, 1 - smallest)
     return _mean_of(-np.log(chance))

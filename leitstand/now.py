@@ -19,6 +19,11 @@ def now() -> datetime:
     return _clock()
 
 
+def is_ahead(time: datetime) -> bool:
+    """Return whether an aware time is still to come, as what was noted before the clock was set back."""
+    return time > now()
+
+
 def follow(clock: Clock | None) -> None:
     """Let this process follow another clock; None is the machine's again."""
     global _clock

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from leitstand.bootstrap import paired_gain
+from leitstand.calibration import outcomes
 from leitstand.metrics import Metric
 from leitstand.model import tempered
 from leitstand.prediction import Predictions
@@ -31,8 +32,7 @@ def fitted_temperature(metrics: Mapping[str, Metric], truth: np.ndarray, answers
     """
     assert answers.probabilities is not None, "answers of a classification"
     given = answers.probabilities
-    own = np.asarray(truth[:, None] == np.asarray(answers.classes, dtype=object), dtype=bool)
-
+    own = outcomes(truth, answers) > 0
     counts = own.sum(axis=0)
     soft = np.where(own, (counts + 1) / (counts + 2), 1 / ((counts + 2) * max(1, len(counts) - 1)))
 
