@@ -24,7 +24,7 @@ from flows.watch import look, note_pass, passes_of, require_champion
 from flows.workspace import Desk
 from infra.history import Standing
 from infra.locks import project_lock
-from leitstand.decision import Decision
+from leitstand.decision import Decision, Signals
 from leitstand.errors import LeitstandError, StateError
 from leitstand.incident import Kind, Statement
 from leitstand.now import now
@@ -85,7 +85,7 @@ def _carried_out(desk: Desk, who: str, dry_run: bool, html: bool) -> Maintained:
     trial = examine_trial(desk, one.standing)
     if not dry_run:
         _report_held_back(desk, taken)
-        for step in (_settle_trial(trial), _probation, _resume, _decided):
+        for step in (_settle_trial(trial), _probation, _resume, _decided, _close_what_is_over):
             step(one)
         has_trained = one.pilot is not None or looked.decision.action != "retrain"
         note_pass(desk, looked, one.acted if has_trained else "none")
@@ -175,6 +175,23 @@ def _decided(one: Pass) -> None:
         report_incident(one.desk, kind, "warning", said_by(one.looked.decision))
     elif action == "retrain" and standing.challenger is None:
         retrain(one)
+
+
+def _close_what_is_over(one: Pass) -> None:
+    """Close the incidents whose cause is gone: refused challengers once a later one is in charge, broken inputs once they are sound again."""
+    promoted = [step.version for step in one.steps if step.did == "promoted"]
+    if promoted:
+        settle_incident(one.desk, "refused_challenger", Statement.of("incidents.later_promoted", version=promoted[-1]))
+    windows = one.desk.project.spec.monitoring.confirm_windows
+    if not _broken_lately(one, windows):
+        settle_incident(one.desk, "broken_input", Statement.of("maintenance.sound_again", windows=windows))
+
+
+def _broken_lately(one: Pass, windows: int) -> bool:
+    """Return whether inputs were broken in the newest windows, or there are not as many to tell from."""
+    earlier = [Signals.model_validate(known.signals) for known in passes_of(one.desk)]
+    judged = [seen for seen in (one.looked.signals, *earlier) if seen.enough][:windows]
+    return len(judged) < windows or any(seen.broken_columns for seen in judged)
 
 
 def _roll_back(one: Pass, *why: Statement) -> None:

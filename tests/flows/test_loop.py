@@ -13,7 +13,9 @@ from loop import AT_ONCE, TURNED, agree, desk_of, kinds, maintained, settings_of
 from sqlalchemy import text
 from workshop import Workshop, parts
 
+from flows.incidents import report_incident
 from infra.audit import administrative_acts, verify_acts
+from leitstand.incident import Statement
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +41,11 @@ def test_a_challenger_waits_for_a_person_and_is_promoted_by_one(turned: Workshop
 
 
 def open_questions(workshop: Workshop) -> int:
-    return sum(one["kind"] == "question" for one in workshop.done("incidents", "--open", "--json").document["incidents"])
+    return open_kinds(workshop).count("question")
+
+
+def open_kinds(workshop: Workshop) -> list[str]:
+    return [one["kind"] for one in workshop.done("incidents", "--open", "--json").document["incidents"]]
 
 
 def _rejected(workshop: Workshop) -> None:
@@ -52,6 +58,7 @@ def _rejected(workshop: Workshop) -> None:
     used(workshop, asked, asked["quality"].map(TURNED))
     told = maintained(workshop)
     assert (told["acted"], told["champion"]) == ("refused", 1), "what a person refused is never promoted by itself"
+    assert open_kinds(workshop) == ["refused_challenger"]
     acts = [(act.kind, act.who) for act in administrative_acts(settings_of(workshop))]
     assert ("reject", "Ada") in acts
     assert verify_acts(settings_of(workshop)).entries >= 3
@@ -83,7 +90,9 @@ def test_a_trial_ends_with_promotion_or_withdrawal(turned: Workshop, mode: str, 
 
 
 def test_a_promotion_whose_predecessor_answers_better_is_taken_back(turned: Workshop) -> None:
+    report_incident(desk_of(turned), "refused_challenger", "info", Statement.of("maintenance.same_model", version=1))
     assert maintained(turned)["acted"] == "promoted"
+    assert "refused_challenger" not in open_kinds(turned), "a later one is in charge"
     asked = parts(120, seed=11)  # the world has turned back
     used(turned, asked, asked["quality"])
     told = maintained(turned)
@@ -125,6 +134,18 @@ def test_broken_inputs_pause_and_sound_ones_let_the_model_answer_again(own_parts
     assert maintained(own_parts)["standing"]["paused"], "what a person paused a person resumes"
     own_parts.done("resume", "parts", "--why", "sensor is exchanged")
     assert [kind for kind, _ in kinds(own_parts)] == ["promote", "pause", "resume", "pause", "resume"]
+
+
+def test_an_incident_closes_when_its_cause_is_gone(own_parts: Workshop) -> None:
+    own_parts.edit("parts", monitoring=AT_ONCE)
+    used(own_parts, parts(100, seed=5).assign(pressure=50.0))
+    assert maintained(own_parts)["decision"]["action"] == "ask"
+    assert open_kinds(own_parts) == ["broken_input"]
+    assert maintained(own_parts)["acted"] == "none"
+    assert open_kinds(own_parts) == ["broken_input"], "no new rows tell nothing"
+    used(own_parts, parts(60, seed=6))
+    maintained(own_parts)
+    assert open_kinds(own_parts) == []
 
 
 def test_a_history_changed_from_outside_is_named_with_its_first_broken_entry(own_parts: Workshop) -> None:
