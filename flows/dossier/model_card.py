@@ -136,7 +136,11 @@ def _answer(facts: Facts, tell: Teller) -> list[Block]:
     if spec.task == "classification":
         classes = ", ".join(str(one) for one in card.classes)
         told: list[Block] = [tell.say("explain_classification", facts.pilot, target=card.target, classes=classes)]
-        return [*told, tell.say("explain_positive", facts.pilot, positive=card.positive)] if card.positive is not None else told
+        if card.positive is not None:
+            told.append(tell.say("explain_positive", facts.pilot, positive=card.positive))
+        if card.temperature is not None:
+            told.append(tell.say("explain_calibrated", facts.pilot, temperature=tell.number(card.temperature).text))
+        return told
     if spec.task == "anomaly":
         return [tell.say("explain_anomaly", facts.pilot, threshold=tell.number(card.threshold).text)]
     unit = unit_of("mae", facts)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,18 @@ def test_gaps_of_the_technical_documentation_are_named(facts: Facts) -> None:
 
 def test_a_high_risk_class_brings_its_articles(facts: Facts) -> None:
     risk = Risk(role="provider", safety_component="yes", third_party_assessment="yes")
-    changed = Facts(
-        **{field.name: getattr(facts, field.name) for field in fields(facts)}
-        | {"spec": facts.spec.model_copy(update={"risk": risk}), "classification": classify(risk)}
-    )
+    changed = replace(facts, spec=facts.spec.model_copy(update={"risk": risk}), classification=classify(risk))
     told = [cell.text for cell in section(document(changed, "de", "x"), "duties")]
     assert {"Art. 9", "Art. 14, 26 Abs. 2", "02.08.2027"} <= set(told)
+
+
+def test_calibrated_probabilities_are_told_of(facts: Facts) -> None:
+    assert facts.card is not None
+    calibrated = replace(facts, card=facts.card.model_copy(update={"temperature": 1.4}))
+    as_they_are = replace(facts, card=facts.card.model_copy(update={"temperature": None}))
+    told = [" ".join(cell.text for cell in section(document(one, "de", "x"), "explanation")) for one in (calibrated, as_they_are)]
+    assert "Temperatur 1,4)" in told[0]
+    assert "kalibriert" not in told[1]
 
 
 def test_equal_evidence_gives_equal_files(facts: Facts) -> None:
