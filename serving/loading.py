@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from threading import Event, Thread
 from time import monotonic
@@ -29,6 +30,7 @@ logger = logging.getLogger("bentoml.leitstand")
 LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 60.0  # until what could not be loaded is tried once more
 CHILD_SECONDS = 600.0
+COMPILED_TOGETHER = 20
 Endpoints = dict[str, Endpoint | LeitstandError]
 
 
@@ -48,6 +50,8 @@ class Champions:
         self._stopped = Event()
         self._again: dict[str, float] = {}
         self._seen = self._wanted()
+        if self._compiling:
+            compile_releases(self._releases, self._on_this_machine())
         self.endpoints: Endpoints = {name: self._settled(name, standing, None) for name, standing in self._seen.items()}
 
     def watch(self, also: Callable[[], None]) -> None:
@@ -88,6 +92,15 @@ class Champions:
         if self._names is not None:
             return {name: standings.get(name) for name in self._names}
         return {name: one for name, one in sorted(standings.items()) if one.champion is not None}
+
+    def _on_this_machine(self) -> list[Release]:
+        """Return the releases of the champions that are here and whole."""
+        found = []
+        for name, standing in self._seen.items():
+            if standing is not None and standing.champion is not None and self._releases.has(name, standing.champion):
+                with suppress(LeitstandError):  # said when it is to be loaded
+                    found.append(self._releases.read(name, standing.champion))
+        return found
 
     def _settled(self, name: str, standing: Standing | None, old: Endpoint | LeitstandError | None) -> Endpoint | LeitstandError:
         """Return what is to answer for a project, or why nothing can.
@@ -167,7 +180,7 @@ class Champions:
     def _load(self, project: Project, version: int, fallback: bool = False) -> Endpoint:
         release = self._release(project, version)
         if self._compiling:
-            compile_release(self._releases, release)
+            compile_releases(self._releases, [release])
         released = ReleasedModel(release, self._releases.folder(project.name, version))
         return Endpoint(project, released, self._kept(project), fallback)
 
@@ -199,11 +212,16 @@ def fetch_release(name: str, version: int) -> None:
     _child("infra.publishing", name, str(version))
 
 
-def compile_release(releases: Releases, release: Release) -> None:
-    """Compile a release unless that was done; in a child process, whose tools the service need not hold."""
-    folder = releases.folder(release.project, release.version)
-    if read_compilation(folder / COMPILED_FOLDER) is None:
-        _child("serving.compiling", str(folder))
+def compile_releases(releases: Releases, wanted: Sequence[Release]) -> None:
+    """Compile the releases for which that was not done; in child processes, whose tools the service need not hold.
+
+    Loading the tools takes longer than compiling a model, so one process compiles several. What one that breaks down left undone is tried again,
+    alone, when it is loaded.
+    """
+    folders = [releases.folder(release.project, release.version) for release in wanted]
+    due = [str(folder) for folder in folders if read_compilation(folder / COMPILED_FOLDER) is None]
+    for start in range(0, len(due), COMPILED_TOGETHER):
+        _child("serving.compiling", *due[start : start + COMPILED_TOGETHER])
 
 
 def _child(module: str, *arguments: str) -> None:
@@ -216,5 +234,7 @@ def _child(module: str, *arguments: str) -> None:
     except subprocess.TimeoutExpired:
         logger.error("%s took longer than %g s", module, CHILD_SECONDS)
         return
-    said = (ended.stdout.strip() or ended.stderr.strip()[-500:]).splitlines()
-    logger.log(logging.INFO if ended.returncode == 0 else logging.WARNING, "%s: %s", module, said[-1] if said else "-")
+    for line in ended.stdout.splitlines():
+        logger.info("%s: %s", module, line)
+    if ended.returncode != 0:
+        logger.warning("%s: %s", module, "".join(ended.stderr.strip()[-500:].splitlines()[-1:]) or "-")

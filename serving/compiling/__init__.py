@@ -1,6 +1,6 @@
 """Making the compiled form of a model, and proving that it answers as the original does.
 
-Runs in a child process of its own (``python -m serving.compiling RELEASE_FOLDER``) or when a model is packaged: it needs scikit-learn, onnx and
+Runs in a child process of its own (``python -m serving.compiling``) or when a model is packaged: it needs scikit-learn, onnx and
 now and then skl2onnx, none of which the service has to hold. See docs/decisions/0016.
 """
 

@@ -1,6 +1,7 @@
-"""Compile the model of one release: ``python -m serving.compiling RELEASE_FOLDER``.
+"""Compile the models of releases: ``python -m serving.compiling RELEASE_FOLDER …``.
 
-Prints one line, whether the compiled form is used. Ends with 1 and one line on stderr where there is no whole release.
+Prints one line per release, whether the compiled form is used. Where there is no whole release it says so on stderr, goes on with the next, and
+ends with 1.
 """
 
 import argparse
@@ -18,19 +19,23 @@ from serving.compiling import compile_model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compile the release in the folder that ``arguments`` (by default those of the process) name; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m serving.compiling", description="Compile the model of one release.")
-    parser.add_argument("folder", type=Path, metavar="RELEASE_FOLDER")
-    folder: Path = parser.parse_args(arguments).folder
+    """Compile the releases in the folders that ``arguments`` (by default those of the process) name; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m serving.compiling", description="Compile the models of releases.")
+    parser.add_argument("folders", type=Path, metavar="RELEASE_FOLDER", nargs="+")
+    done = [_compiled(folder) for folder in parser.parse_args(arguments).folders]
+    return 0 if all(done) else 1
+
+
+def _compiled(folder: Path) -> bool:
     try:
         release = _release(folder)
         model = load_model(folder / MODEL_FOLDER, release.sha256)
         compilation = compile_model(model, _holdout(folder), folder / COMPILED_FOLDER, release.sha256)
     except (LeitstandError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201
-        return 1
-    print(compilation.say("en"))  # noqa: T201
-    return 0
+        return False
+    print(f"{release.project} version {release.version}: {compilation.say('en')}")  # noqa: T201
+    return True
 
 
 def _release(folder: Path) -> Release:

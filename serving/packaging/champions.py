@@ -14,7 +14,7 @@ from leitstand.errors import ModelError
 from leitstand.project import Project
 from serving.compilation import Compilation
 from serving.compiled import read_compilation
-from serving.loading import compile_release, fetch_release, served_project
+from serving.loading import compile_releases, fetch_release, served_project
 from serving.packaging.copying import copy_folder
 from serving.released import ReleasedModel
 
@@ -78,7 +78,7 @@ def champion(name: str, settings: Settings, releases: Releases) -> Champion:
     if not releases.has(name, version):
         raise ModelError("package.release_missing", project=name, version=version, path=releases.folder(name, version))
     release, folder = releases.read(name, version), releases.folder(name, version)
-    compile_release(releases, release)
+    compile_releases(releases, [release])
     ReleasedModel(release, folder)
     contract = find_contract(project.spec.contract_file, settings.roots)
     return Champion(project, release, folder, contract, read_compilation(folder / COMPILED_FOLDER))

@@ -314,8 +314,9 @@ def release_in(folder: Path, model: TrainedModel, holdout: pd.DataFrame) -> str:
     return sha256
 
 
-def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "serving.compiling", str(folder)], capture_output=True, text=True, check=False)
+def run(*folders: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "serving.compiling", *map(str, folders)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_release_is_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -328,10 +329,24 @@ def test_a_release_is_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     compilation = read_compilation(tmp_path / COMPILED_FOLDER)
     assert compilation is not None
-    assert ended.stdout == compilation.say("en") + "\n"
+    assert ended.stdout == f"parts version 1: {compilation.say('en')}\n"
     compiled = load_compiled(tmp_path / COMPILED_FOLDER, sha256)
     assert compiled is not None
     assert compiled.predict(frame) == pytest.approx(model.estimator.predict(frame))
+
+
+def test_one_broken_release_does_not_keep_the_next_from_being_compiled(tmp_path: Path) -> None:
+    frame, number = table()
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    release_in(whole, fitted(Ridge(), frame[["n0"]], number, "regression"), frame[["n0"]])
+
+    ended = run(broken, whole)
+
+    assert ended.returncode == 1
+    assert str(broken) in ended.stderr
+    assert read_compilation(whole / COMPILED_FOLDER) is not None
 
 
 def test_a_changed_model_is_not_compiled(tmp_path: Path) -> None:
