@@ -17,7 +17,7 @@ from flows.arrivals import find
 from flows.grown import Table, forget_sources_of_rows, is_synthetic, open_table, save_sources_of_rows
 from flows.stage import stage
 from flows.status_quo import read_sources
-from flows.watched_folder import sha256_of
+from flows.watched_folder import is_as_seen, sha256_of
 from flows.workspace import Desk
 from infra.deliveries import Delivery, Noting
 from infra.locks import hold
@@ -189,8 +189,10 @@ class _Pass:
         if incoming is not None and incoming.when_taken == "delete":
             taken = {one.sha256 for one in self.made if one.state == "taken"}
             for path in [*found.taken, *(one.path for one in found.arrivals if one.path and one.sha256 in taken)]:
+                seen = (found.files or {}).get(path.name)
                 with suppress(OSError):  # somebody else's file system; the next pass tries again
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    if seen is not None and is_as_seen(path, seen):  # the next delivery may stand there by now
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _waiting(self) -> list[Delivery]:
         latest = {one.number: one for one in (*self.known, *self.made)}

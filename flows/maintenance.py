@@ -71,10 +71,11 @@ def maintenance(desk: Desk, who: str, dry_run: bool = False, html: bool = False)
         require_champion(desk)  # and set MLflow's alias right where a promotion was killed half-way
         try:
             return _carried_out(desk, who, dry_run, html)
-        except LeitstandError as error:
+        except Exception as error:
             if not dry_run:
                 with suppress(StateError):  # what keeps the log of incidents from being written is the error itself then
                     report_incident(desk, "failed_pass", "warning", Statement.of_error(error))
+                    follow_up(desk)
             raise
 
 
@@ -183,7 +184,7 @@ def _close_what_is_over(one: Pass) -> None:
     if promoted:
         settle_incident(one.desk, "refused_challenger", Statement.of("incidents.later_promoted", version=promoted[-1]))
     windows = one.desk.project.spec.monitoring.confirm_windows
-    if not _broken_lately(one, windows):
+    if not one.looked.signals.broken_columns and not _broken_lately(one, windows):
         settle_incident(one.desk, "broken_input", Statement.of("maintenance.sound_again", windows=windows))
 
 

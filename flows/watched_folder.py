@@ -71,7 +71,7 @@ def _file_arrival(desk: Desk, incoming: Incoming, path: Path, seen: SeenFile) ->
         try:
             frame = read_delivered(desk, incoming, path)
         finally:
-            if not path.exists() or _extent(path) != (seen.size, seen.modified_ns):
+            if not is_as_seen(path, seen):
                 raise Changing(path)
         return frame
 
@@ -105,6 +105,11 @@ def _moment_in(name: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def is_as_seen(path: Path, seen: SeenFile) -> bool:
+    """Return whether a file, or folder, is still there and was not written to since it was looked at."""
+    return path.exists() and _extent(path) == (seen.size, seen.modified_ns)
 
 
 def _extent(path: Path) -> tuple[int, int]:

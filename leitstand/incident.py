@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -49,10 +51,12 @@ class Statement(BaseModel):
 
     @classmethod
     def of_error(cls, error: Exception) -> Self:
-        """Return what an error says; of one that is not ours, its kind and its first 300 characters."""
+        """Return what an error says; of one that is not ours, its kind and its place, for its message may repeat what stands in the data."""
         if isinstance(error, LeitstandError):
             return cls.of(error.key, **error.values)
-        return cls.of("incidents.unexpected", kind=type(error).__name__, detail=" ".join(str(error).split())[:300])
+        trace = extract_tb(error.__traceback__)
+        place = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else "–"
+        return cls.of("incidents.unexpected", kind=type(error).__name__, place=place)
 
     def render(self, language: Language) -> str:
         """Return the sentence in words; a sentence that this release no longer has, as its key with the values."""

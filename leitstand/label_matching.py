@@ -89,9 +89,8 @@ def _prepared(frame: pd.DataFrame, keys: Sequence[Column], time: str | None) -> 
     texts = [None if any(pd.isna(part) for part in row) else "\x1f".join(row) for row in zip(*parts, strict=True)]
     made = pd.DataFrame({_ROW: frame.index.to_numpy(), _KEY: pd.Series(texts, dtype=object)})
     if time is not None:
-        made[_TIME] = (
-            pd.to_datetime(frame[time], utc=True, errors="coerce").dt.tz_localize(None).astype("datetime64[us]").to_numpy()
-        )
+        moments = pd.to_datetime(frame[time], utc=True, errors="coerce", format="ISO8601")
+        made[_TIME] = moments.dt.tz_localize(None).astype("datetime64[us]").to_numpy()
     return made
 
 

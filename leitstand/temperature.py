@@ -33,8 +33,8 @@ def fitted_temperature(metrics: Mapping[str, Metric], truth: np.ndarray, answers
     assert answers.probabilities is not None, "answers of a classification"
     given = answers.probabilities
     own = outcomes(truth, answers) > 0
-    counts = own.sum(axis=0)
-    soft = np.where(own, (counts + 1) / (counts + 2), 1 / ((counts + 2) * max(1, len(counts) - 1)))
+    counts = (own @ own.sum(axis=0))[:, None]  # of each row's own class
+    soft = np.where(own, (counts + 1) / (counts + 2), 1 / ((counts + 2) * max(1, own.shape[1] - 1)))
 
     def loss(log: float) -> float:
         chances = tempered(given, np.exp(log)).clip(np.finfo(given.dtype).eps)

@@ -15,6 +15,7 @@ from workshop import Workshop, parts
 
 from flows.incidents import report_incident
 from infra.audit import administrative_acts, verify_acts
+from infra.prediction_log import LoggedPrediction
 from leitstand.incident import Statement
 
 pytestmark = pytest.mark.slow
@@ -146,6 +147,17 @@ def test_an_incident_closes_when_its_cause_is_gone(own_parts: Workshop) -> None:
     used(own_parts, parts(60, seed=6))
     maintained(own_parts)
     assert open_kinds(own_parts) == []
+
+
+def test_an_error_that_nobody_foresaw_is_an_incident_too(own_parts: Workshop) -> None:
+    desk = desk_of(own_parts)
+    desk.log.write("parts", 1, [LoggedPrediction({"pressure": "much"}, "good", None, {}) for _ in range(60)])
+    failed = own_parts("maintain", "parts")
+    assert failed.code == 1
+    (told,) = own_parts.done("incidents", "--open", "--json").document["incidents"]
+    assert told["kind"] == "failed_pass"
+    assert "ValueError" in str(told)
+    assert "much" not in str(told), "what stands in the data is not sent by mail"
 
 
 def test_a_history_changed_from_outside_is_named_with_its_first_broken_entry(own_parts: Workshop) -> None:

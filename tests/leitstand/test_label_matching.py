@@ -64,6 +64,13 @@ def test_with_a_time_the_nearest_answer_of_the_key_counts() -> None:
     assert found.unknown == 1
 
 
+def test_times_may_have_fractions_of_a_second_or_none() -> None:
+    given = answers(id=["a", "b"], batch=["B1", "B2"], time=["2026-03-01T10:00:00.120000", "2026-03-01T10:00:01"])
+    truth = pd.DataFrame({"batch": ["B1", "B2"], "sampled": ["2026-03-01T10:00:00.12Z", "2026-03-01T10:00:01Z"], "label": ["x", "y"]})
+    found = match(given, truth, [BATCH], "label", time="sampled")
+    assert (found.labels, found.unknown) == ({"a": "x", "b": "y"}, 0)
+
+
 def test_an_answer_before_and_one_after_at_the_same_distance_are_refused() -> None:
     given = answers(id=["a", "b"], batch=["B1", "B1"], time=["2026-01-01T10:00Z", "2026-01-01T10:10Z"])
     found = by_time(given, pd.DataFrame({"batch": ["B1"], "sampled": ["2026-01-01T10:05Z"], "label": [1]}))

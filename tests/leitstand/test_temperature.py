@@ -54,6 +54,18 @@ def test_what_made_the_probabilities_wrong_is_found(wrong: float) -> None:
     assert tempered(tempered(chances, wrong), found) == pytest.approx(chances, abs=0.05)
 
 
+def test_what_is_wrong_about_a_rare_class_is_found() -> None:
+    generator = np.random.default_rng(0)
+    logit = generator.normal(-4.6, 1.5, 3000)
+    truth = np.where(generator.random(3000) < 1 / (1 + np.exp(-logit)), "bad", "ok").astype(object)
+    said = 1 / (1 + np.exp(-2 * logit))
+    given = np.c_[said, 1 - said]
+    answers = Predictions(np.where(said > 0.5, "bad", "ok").astype(object), said, given, ("bad", "ok"), "bad")
+    assert (truth == "bad").mean() < 0.05
+    found = fitted_temperature(metrics_for("classification", 2), truth, answers, blocks=False)
+    assert found == pytest.approx(2, rel=0.1)
+
+
 def test_probabilities_that_are_right_are_left_alone() -> None:
     chances, truth = drawn(4000, seed=1)
     assert fitted_temperature(METRICS, truth, answered(chances), blocks=False) is None

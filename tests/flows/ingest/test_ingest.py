@@ -8,6 +8,7 @@ import pytest
 
 from flows.ingest import decide
 from flows.status_quo import status_quo
+from infra.snapshots import SnapshotStore
 from leitstand.errors import ContractBroken, ProjectError, UnknownName
 
 
@@ -223,6 +224,23 @@ def test_taken_files_are_deleted_where_that_is_wanted_and_held_ones_stay(plant: 
     plant.drop(delivered(40, 20, pressure=np.nan), "no sensor.csv")
     plant.ingest()
     assert [path.name for path in plant.incoming.iterdir()] == ["no sensor.csv"]
+
+
+def test_a_file_that_was_replaced_since_it_was_read_is_not_deleted(plant: Any, delivered: Any, monkeypatch: Any) -> None:
+    plant.project(incoming={"folder": "incoming", "settle_seconds": 0, "when_taken": "delete"})
+    plant.drop(delivered(30, 20), "daily.csv")
+    save = SnapshotStore.save
+
+    def slow(*given: Any, **details: Any) -> Any:
+        made = save(*given, **details)
+        plant.drop(delivered(40, 22), "daily.csv")  # the export writes the next day meanwhile
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapshotStore, "save", slow)
+        assert plant.ingest().rows_added == 80
+    assert plant.ingest().rows_added == 22
+    assert list(plant.incoming.iterdir()) == []
 
 
 def test_a_folder_that_is_missing_is_said_and_what_came_otherwise_goes_in(plant: Any, delivered: Any) -> None:
