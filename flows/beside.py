@@ -1,5 +1,6 @@
 """What two models answered to the same rows in use: from the log, or by asking the one that was not asked then."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from leitstand.rollout import Gain
 from monitoring.performance import answers, labelled
 
 SAME = 1e-6  # a compiled form rounds otherwise than the model
-MOST_ROWS = 5000  # the newest: more would not narrow an interval that decides anything
+MOST_ROWS = 5000  # the newest of each version, and those with a label: more would not narrow an interval that decides anything
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,7 @@ def replayed(desk: Desk, old: ModelVersion, new: ModelVersion, since: datetime) 
     A row counts where the version that answered it then gives the same answer now: its inputs in the log are all there was to it, no earlier
     rows or files that are gone, no pseudonym in place of a value that the model uses.
     """
-    logged = desk.log.read(desk.project.name, since=since)
-    logged = logged[logged["model_version"].isin([old.version, new.version])].reset_index(drop=True).tail(MOST_ROWS)
+    logged = _newest(desk, (old.version, new.version), since)
     if logged.empty or any(column.type == "file" for column in desk.project.input_contract.columns):
         return None
     inputs = logged_inputs(logged, desk.project.input_contract.names)
@@ -67,6 +67,17 @@ def replayed(desk: Desk, old: ModelVersion, new: ModelVersion, since: datetime) 
     known = np.where(by_new, _same(then, told[1]), _same(then, told[0]))
     rows = np.flatnonzero(known)
     return Beside(logged.iloc[rows].reset_index(drop=True), told[0].take(rows), told[1].take(rows)) if len(rows) else None
+
+
+def _newest(desk: Desk, versions: Sequence[int], since: datetime) -> pd.DataFrame:
+    """Return the newest answers of some versions, and the newest whose truth is known, for that may come late; oldest first."""
+    parts = [
+        desk.log.read(desk.project.name, model_version=version, since=since, newest=MOST_ROWS, labelled=known)
+        for version in versions
+        for known in (False, True)
+    ]
+    found = pd.concat([part for part in parts if len(part)] or parts[:1])
+    return found.drop_duplicates("id").sort_values(["time", "id"]).reset_index(drop=True)
 
 
 def gain(desk: Desk, beside: Beside) -> Gain | None:

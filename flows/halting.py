@@ -1,6 +1,6 @@
 """Pausing a project whose inputs are broken, and letting its model answer again when they are sound."""
 
-from flows.watch import reference_of
+from flows.watch import known_of
 from flows.workspace import Desk
 from infra.history import Promotion, Standing
 from infra.prediction_log import logged_inputs
@@ -31,11 +31,12 @@ def is_sound_again(desk: Desk, standing: Standing, champion: ModelVersion) -> bo
     policy, contract = desk.project.spec.monitoring, desk.project.input_contract
     watched = contract.only([column.name for column in contract.columns if column.type != "file"])
     begun, wanted = None if is_ahead(entry.time) else entry.time, policy.confirm_windows * policy.minimum_rows
-    logged = desk.log.read(desk.project.name, since=begun).tail(wanted)
+    logged = desk.log.read(desk.project.name, since=begun, newest=wanted)
     if len(logged) < wanted:
         return False
     window = conform(logged_inputs(logged, watched.names), watched)
-    reference = conform(reference_of(desk, champion)[0], watched)
+    known = known_of(desk, champion)
+    reference = conform(known.reference, watched)
     parts = [window.iloc[start : start + policy.minimum_rows] for start in range(0, len(window), policy.minimum_rows)]
-    faults = [fault for part in parts for fault in quality_faults(watched, reference, part)]
+    faults = [fault for part in parts for fault in quality_faults(watched, reference, part, known.basis.longest_runs)]
     return not broken(faults)

@@ -25,7 +25,7 @@ from flows.workspace import Desk
 from infra.history import Standing
 from infra.locks import project_lock
 from leitstand.decision import Decision, Signals
-from leitstand.errors import LeitstandError, StateError
+from leitstand.errors import StateError
 from leitstand.incident import Kind, Statement
 from leitstand.now import now
 from leitstand.rollout import TrialVerdict

@@ -76,7 +76,7 @@ def practice_check(desk: Desk, inventory: Inventory, since: datetime | None = No
     """
     started = perf_counter()
     accepted = accept(desk, inventory)
-    before = 0 if since is None else rows_before(desk, since)
+    before = 0 if since is None else rows_before(desk, since, accepted)
     training_part, holdout, fresh = split(desk, accepted.snapshot, before)
     training, curve = fit(desk, training_part, len(holdout), accepted.snapshot, inventory.synthetic, fresh)
     if since is not None:
@@ -148,10 +148,18 @@ def keep(desk: Desk, frame: pd.DataFrame, provenance: dict[str, Any]) -> Snapsho
     return desk.snapshots.save(desk.project.name, frame, file_columns=files, provenance=provenance)
 
 
-def rows_before(desk: Desk, since: datetime) -> int:
-    """Return how many rows the newest data version had that was delivered before a moment; 0 where there was none."""
-    earlier = [one for one in desk.snapshots.provenance(desk.project.name) if one.time <= since]
-    return earlier[-1].rows if earlier else 0
+def rows_before(desk: Desk, since: datetime, accepted: Accepted) -> int:
+    """Return how many rows of a data version had been delivered before a moment; 0 where none had.
+
+    Of a version that project.yaml lets a model look at in part only, the rows that were left out do not count.
+    """
+    versions = desk.snapshots.provenance(desk.project.name)
+    earlier = [one for one in versions if one.time <= since]
+    if not earlier:
+        return 0
+    whole = next((one for one in versions if one.version == earlier[-1].notes.get("cut_from")), earlier[-1])
+    left_out = len(accepted.check.accepted) - accepted.snapshot.rows
+    return max(0, max(whole.rows, int(whole.notes.get("accepted", 0))) - left_out)
 
 
 def split(desk: Desk, snapshot: Snapshot, before: int = 0) -> tuple[Dataset, Dataset, int]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows.newly_labelled import new_labelled_rows, sources_state
 from flows.stage import stage
-from flows.windows import Rows, back_in_charge_since, looks_at, rows_of_window
+from flows.windows import Rows, looks_at, rows_of_window
 from flows.workspace import Desk
 from infra.history import Promotion
 from infra.passes import Pass, Passes
@@ -67,8 +67,8 @@ def watch(desk: Desk, html: bool = False) -> MonitoringResult:
     """
     desk.report("M5", "monitor")
     champion = require_champion(desk)
-    reign = back_in_charge_since(champion, desk.registry.history(desk.project.name))
-    rows = rows_of_window(desk, champion, (), passes_of(desk), reign)
+    history = desk.registry.history(desk.project.name)
+    rows = rows_of_window(desk, champion, (), passes_of(desk), history, rehearsed=True)
     return _compare(desk, champion, known_of(desk, champion), rows, html)
 
 
@@ -87,11 +87,11 @@ def look(desk: Desk, html: bool = False) -> Looked:
     champion = require_champion(desk)
     history, passes = desk.registry.history(desk.project.name), passes_of(desk)
     looks = looks_at(champion, passes, history)
-    rows = rows_of_window(desk, champion, looks, passes, back_in_charge_since(champion, history))
+    rows = rows_of_window(desk, champion, looks, passes, history)
     known = known_of(desk, champion)
     found = _compare(desk, champion, known, rows, html)
     seen, sources = signals(desk, found), sources_state(desk)
-    past = past_of(desk, looks, history, known.basis, sources)
+    past = past_of(desk, champion, looks, history, known.basis, sources)
     return Looked(found, seen, decide(desk.project.spec, seen, past), sources, onset(seen, looks) or known.basis.since)
 
 
@@ -184,15 +184,20 @@ def signals(desk: Desk, found: MonitoringResult) -> Signals:
     )
 
 
-def past_of(desk: Desk, looks: list[Look], history: list[Promotion], basis: Basis, sources: str | None) -> Past:
+def past_of(
+    desk: Desk, champion: ModelVersion, looks: list[Look], history: list[Promotion], basis: Basis, sources: str | None
+) -> Past:
     """Return what happened before: earlier looks, the last training, and what is new since then."""
     passes = Passes(desk.settings.database("history"))
     try:
         trained = passes.last_training(desk.project.name)
     finally:
         passes.close()
-    times = [entry.time for entry in history if entry.kind == "promote"] + ([trained.time] if trained else [])
-    last = max((time for time in times if not is_ahead(time)), default=None)
+    # a model that waited for approval was trained before it was put in charge: when its data version was made, nearly
+    versions = desk.snapshots.provenance(desk.project.name)
+    made = [one.time for one in versions if one.version == champion.data_version]
+    times = made or [entry.time for entry in history if entry.kind == "promote"]
+    last = max((time for time in (*times, *([trained.time] if trained else [])) if not is_ahead(time)), default=None)
     newest = trained if trained is not None and trained.time == last else None
     return Past(
         looks=tuple(looks),

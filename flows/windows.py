@@ -40,7 +40,13 @@ class Rows:
 
 
 def rows_of_window(
-    desk: Desk, champion: ModelVersion, looks: Sequence[Look], passes: Sequence[Pass], reign: datetime | None
+    desk: Desk,
+    champion: ModelVersion,
+    looks: Sequence[Look],
+    passes: Sequence[Pass],
+    history: Sequence[Promotion],
+    *,
+    rehearsed: bool = False,
 ) -> Rows:
     """Return the champion's rows since the last look that counted, or of the last ``window_hours``.
 
@@ -51,19 +57,23 @@ def rows_of_window(
     ----------
     looks : earlier looks at this champion, since it is in charge; none for a report of everything
     passes : all earlier passes of the project, for what is usual
-    reign : since when the champion is in charge again, if it was before; None otherwise
+    history : of the project: a champion that came back, or a model that answers again after a pause, is looked at from then on
+    rehearsed : also answers to a trial of the service, whose rows and labels are those of the hold-out
     """
     policy, end = desk.project.spec.monitoring, now()
+    reign, resumed = back_in_charge_since(champion, history), resumed_at(history)
     counted = max((look.end for look in looks if look.enough), default=reign)
     start = counted if policy.window_hours is None else end - timedelta(hours=policy.window_hours)
+    start = max((moment for moment in (start, resumed) if moment is not None), default=None)
     judged = max((look.end for look in looks if look.judged), default=reign)
     labels_start = min(judged, start) if judged is not None and start is not None else judged
+    begin = None if start is None else start + INSTANT
     logged = desk.log.read(
-        desk.project.name, model_version=champion.version, since=None if start is None else start + INSTANT, until=end + INSTANT
+        desk.project.name, model_version=champion.version, since=begin, until=end + INSTANT, rehearsed=rehearsed
     )
     if start is None and len(logged):
         start = logged["time"].iloc[0].to_pydatetime() - INSTANT
-    labelled = labelled_since(desk.log.database, desk.project.name, champion.version, labels_start)
+    labelled = labelled_since(desk.log.database, desk.project.name, champion.version, labels_start, end, rehearsed=rehearsed)
     if labels_start is None and len(labelled):
         labels_start = labelled["label_time"].min().to_pydatetime() - INSTANT
     labels = _labels(desk, start, end, passes)
@@ -117,6 +127,13 @@ def back_in_charge_since(champion: ModelVersion, history: Sequence[Promotion]) -
     crowned = [entry for entry in history if entry.kind in CROWNING]
     again = any(entry.to_version == champion.version for entry in crowned[:-1])
     return in_charge_since(history) if again else None
+
+
+def resumed_at(history: Sequence[Promotion]) -> datetime | None:
+    """Return when the model began to answer again after the last pause; None where there was none since it is in charge."""
+    kinds = ("resume", *CROWNING)
+    latest = next((entry for entry in reversed(history) if entry.kind in kinds and not is_ahead(entry.time)), None)
+    return latest.time if latest is not None and latest.kind == "resume" else None
 
 
 def _labels(desk: Desk, start: datetime | None, end: datetime, passes: Sequence[Pass]) -> Labels:

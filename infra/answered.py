@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from infra.prediction_entries import BASELINE_VERSION, Role
 from infra.prediction_log import PredictionLog
-from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, conditions, with_latest_label
 from leitstand.ledger import Answered
 
 MODELS: tuple[Role, ...] = ("champion", "canary")
@@ -43,7 +43,6 @@ def labelled_answers(log: PredictionLog, project: str, since: datetime, until: d
 
 def _in_use(project: str, since: datetime, until: datetime) -> ColumnElement[bool]:
     """Return the clause for answers of models that somebody could make use of: no trial of the service, no silent answer, no fallback."""
-    given = conditions(project, since=since, until=until, roles=MODELS)
-    rehearsed = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
-    clause: ColumnElement[bool] = given & (PREDICTIONS.c.model_version != BASELINE_VERSION) & ~rehearsed
+    given = conditions(project, since=since, until=until, roles=MODELS, rehearsed=False)
+    clause: ColumnElement[bool] = given & (PREDICTIONS.c.model_version != BASELINE_VERSION)
     return clause

@@ -14,6 +14,7 @@ from infra.prediction_frames import flat
 from infra.prediction_tables import LABELS, PREDICTIONS, conditions, with_latest_label
 
 _CHUNK = 5_000
+LATELY = LABELS.alias()
 
 
 def answers_with(
@@ -40,22 +41,31 @@ def answers_with(
     return frame.assign(_at=pd.to_datetime(frame["_at"], utc=True))
 
 
-def labelled_since(database: Database, project: str, model_version: int, since: datetime | None) -> pd.DataFrame:
-    """Return the answers of a version whose latest label came after ``since``, however old the answers are; as ``PredictionLog.read`` does.
+def labelled_since(
+    database: Database, project: str, model_version: int, since: datetime | None, until: datetime, *, rehearsed: bool = True
+) -> pd.DataFrame:
+    """Return the answers of a version whose latest label came in a span, however old the answers are; as ``PredictionLog.read`` does.
 
     Parameters
     ----------
-    since : aware, exclusive; None for all that have a label
+    since, until : aware, ``since`` exclusive, ``until`` inclusive; ``since`` None for all that have a label
+    rehearsed : also answers to a trial of the service
     """
-    given = conditions(project, model_version=model_version, roles=ANSWERED)
-    came = LABELS.c.sequence.is_not(None) if since is None else LABELS.c.time > since
+    given = conditions(project, model_version=model_version, roles=ANSWERED, rehearsed=rehearsed)
+    came = LABELS.c.time <= until if since is None else and_(LABELS.c.time > since, LABELS.c.time <= until)
+    if since is not None:  # so that the index on the time of labels is used
+        lately = select(LATELY.c.prediction_id).where(LATELY.c.time > since)
+        given = and_(given, PREDICTIONS.c.id.in_(lately))
     with database.reading() as connection:
         return flat(connection.execute(with_latest_label(and_(given, came))).all())
 
 
 def coverage(database: Database, project: str, since: datetime | None, until: datetime) -> tuple[int, int]:
-    """Return how many answers were given out from ``since`` (exclusive) to ``until`` (inclusive), and how many of them have a label."""
-    given = [conditions(project, roles=ANSWERED), PREDICTIONS.c.time <= until]
+    """Return how many answers were given out from ``since`` (exclusive) to ``until`` (inclusive), and how many of them have a label.
+
+    Answers to a trial of the service are left out: all of them have one.
+    """
+    given = [conditions(project, roles=ANSWERED, rehearsed=False), PREDICTIONS.c.time <= until]
     if since is not None:
         given.append(PREDICTIONS.c.time > since)
     known = exists().where(LABELS.c.prediction_id == PREDICTIONS.c.id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, func, insert, select
 
 from infra.databases import LOCK_WAIT_SECONDS, Database
 from infra.prediction_append import Appender
@@ -26,7 +26,7 @@ from infra.prediction_entries import (
     record,
 )
 from infra.prediction_frames import flat, logged_inputs
-from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, metadata, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, conditions, latest_labels, metadata, with_latest_label
 from leitstand.now import now
 
 __all__ = [
@@ -110,6 +110,8 @@ class PredictionLog:
     def label(self, project: str, labels: Mapping[str, Value], source: str) -> LabelResult:
         """Append the truth for predictions by id; ids that the project never gave out are named in the result.
 
+        A truth that is known already is matched and not appended: told twice, it is no news.
+
         Raises
         ------
         Busy
@@ -119,15 +121,15 @@ class PredictionLog:
         """
         ids, time = list(labels), now()
         with self.database.writing() as connection:
-            known: set[str] = set()
+            known: dict[str, list[Value]] = {}
             for start in range(0, len(ids), _CHUNK):
                 wanted = PREDICTIONS.c.id.in_(ids[start : start + _CHUNK])
-                known |= set(connection.scalars(select(PREDICTIONS.c.id).where(PREDICTIONS.c.project == project, wanted)))
+                given = connection.execute(latest_labels(and_(PREDICTIONS.c.project == project, wanted)))
+                known |= {row.id: [] if row.sequence is None else [row.value] for row in given}
             found = [id_ for id_ in ids if id_ in known]
-            if found:
-                rows = [
-                    {"prediction_id": id_, "value": plain(labels[id_]), "time": time, "source": source[:200]} for id_ in found
-                ]
+            news = [(id_, value) for id_ in found if known[id_] != [value := plain(labels[id_])]]
+            if news:
+                rows = [{"prediction_id": id_, "value": value, "time": time, "source": source[:200]} for id_, value in news]
                 connection.execute(insert(LABELS), rows)
         return LabelResult(len(found), tuple(id_ for id_ in ids if id_ not in known))
 
@@ -173,6 +175,9 @@ class PredictionLog:
         since: datetime | None = None,
         until: datetime | None = None,
         roles: Sequence[Role] = ANSWERED,
+        newest: int | None = None,
+        labelled: bool = False,
+        rehearsed: bool = True,
     ) -> pd.DataFrame:
         """Return the logged predictions, oldest first, each with its latest label.
 
@@ -180,6 +185,9 @@ class PredictionLog:
         ----------
         since, until : aware times; ``since`` inclusive, ``until`` exclusive
         roles : by default what was given out, by whomever
+        newest : at most so many, the newest of them
+        labelled : only those whose truth is known
+        rehearsed : also answers to a trial of the service
 
         Returns
         -------
@@ -187,9 +195,13 @@ class PredictionLog:
         ``prediction, score, lower, upper, flags``, ``probability_<class>`` each, ``label, label_time``. An input of the same name as one
         of ours stands as ``input_<name>``; ``logged_inputs`` gives all inputs under their own names.
         """
-        where = conditions(project, model_version=model_version, since=since, until=until, roles=roles)
+        where = conditions(project, model_version=model_version, since=since, until=until, roles=roles, rehearsed=rehearsed)
+        query = with_latest_label(and_(where, LABELS.c.sequence.is_not(None)) if labelled else where)
+        if newest is not None:
+            query = query.order_by(None).order_by(PREDICTIONS.c.time.desc(), PREDICTIONS.c.id.desc()).limit(newest)
         with self.database.reading() as connection:
-            return flat(connection.execute(with_latest_label(where)).all())
+            rows = connection.execute(query).all()
+        return flat(rows if newest is None else rows[::-1])
 
     def pairs(self, project: str, challenger: int, *, since: datetime | None = None, until: datetime | None = None) -> Pairs:
         """Return what a challenger answered silently, each beside the answer that was given out; one without the other is left out.

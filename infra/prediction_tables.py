@@ -54,11 +54,12 @@ LABELS = Table(
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("prediction_id", ForeignKey("leitstand_predictions.id"), nullable=False, index=True),
     Column("value", JSON, nullable=False),
-    Column("time", UtcTime, nullable=False),
+    Column("time", UtcTime, nullable=False, index=True),
     Column("source", String(200), nullable=False),
 )
 REHEARSALS = Table("leitstand_rehearsals", metadata, Column("prediction_id", String(36), primary_key=True))
 """Answers to a trial of the service, of which nobody made use."""
+REHEARSED = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
 REVIEWS = Table(
     "leitstand_reviews",
     metadata,
@@ -69,6 +70,12 @@ REVIEWS = Table(
     Column("who", String(200), nullable=False),
     Column("time", UtcTime, nullable=False),
 )
+_GIVEN_OUT = func.coalesce(PREDICTIONS.c.paired_id, PREDICTIONS.c.id)
+_EARLIER = LABELS.alias()
+_LATEST = (
+    select(func.max(_EARLIER.c.sequence)).where(_EARLIER.c.prediction_id == _GIVEN_OUT).correlate(PREDICTIONS).scalar_subquery()
+)
+_LABELLED = PREDICTIONS.outerjoin(LABELS, LABELS.c.sequence == _LATEST)
 HEAD = ("id", "time", "model_version", "request_id", "client", "latency_ms", "role", "paired_id")
 
 
@@ -79,8 +86,14 @@ def conditions(
     since: datetime | None = None,
     until: datetime | None = None,
     roles: Sequence[Role] | None = None,
+    rehearsed: bool = True,
 ) -> Any:
-    """Return the clause for a project's predictions; ``since`` inclusive, ``until`` exclusive, both aware; None stands for all."""
+    """Return the clause for a project's predictions; ``since`` inclusive, ``until`` exclusive, both aware; None stands for all.
+
+    Parameters
+    ----------
+    rehearsed : also answers to a trial of the service
+    """
     wanted = [PREDICTIONS.c.project == project]
     if model_version is not None:
         wanted.append(PREDICTIONS.c.model_version == model_version)
@@ -90,17 +103,18 @@ def conditions(
         wanted.append(PREDICTIONS.c.time < until)
     if roles is not None:
         wanted.append(PREDICTIONS.c.role.in_(roles))
+    if not rehearsed:
+        wanted.append(~REHEARSED)
     return and_(*wanted)
 
 
 def with_latest_label(where: Any) -> Select[Any]:
     """Return the query for predictions, oldest first: ``HEAD``, ``inputs``, ``output``, and the latest ``label`` and ``label_time``."""
-    newest = (
-        select(LABELS.c.prediction_id, func.max(LABELS.c.sequence).label("sequence")).group_by(LABELS.c.prediction_id).subquery()
-    )
-    labelled = func.coalesce(PREDICTIONS.c.paired_id, PREDICTIONS.c.id)
-    joined = PREDICTIONS.outerjoin(newest, newest.c.prediction_id == labelled)
-    joined = joined.outerjoin(LABELS, LABELS.c.sequence == newest.c.sequence)
     columns = [PREDICTIONS.c[name] for name in (*HEAD, "inputs", "output")]
-    query = select(*columns, LABELS.c.value.label("label"), LABELS.c.time.label("label_time")).select_from(joined)
+    query = select(*columns, LABELS.c.value.label("label"), LABELS.c.time.label("label_time")).select_from(_LABELLED)
     return query.where(where).order_by(PREDICTIONS.c.time, PREDICTIONS.c.id)
+
+
+def latest_labels(where: Any) -> Select[Any]:
+    """Return the query for the ids of predictions, each with the ``sequence`` and ``value`` of its latest label, None without one."""
+    return select(PREDICTIONS.c.id, LABELS.c.sequence, LABELS.c.value).select_from(_LABELLED).where(where)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, String, cast, insert, select
 
 from infra.databases import Database
 from infra.prediction_entries import ANSWERED
-from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSALS, REVIEWS, conditions, metadata, with_latest_label
+from infra.prediction_tables import LABELS, PREDICTIONS, REHEARSED, REVIEWS, conditions, metadata, with_latest_label
 from leitstand.errors import UnknownName
 from leitstand.now import now
 
@@ -66,8 +66,7 @@ class Reviews:
         query = with_latest_label(conditions(project, roles=ANSWERED) & _flagged(flag)).order_by(None)
         if not settled:
             looked_at = select(REVIEWS.c.sequence).where(REVIEWS.c.prediction_id == PREDICTIONS.c.id).exists()
-            rehearsed = select(REHEARSALS.c.prediction_id).where(REHEARSALS.c.prediction_id == PREDICTIONS.c.id).exists()
-            query = query.where(LABELS.c.sequence.is_(None), ~looked_at, ~rehearsed)  # the query joins the labels from outside
+            query = query.where(LABELS.c.sequence.is_(None), ~looked_at, ~REHEARSED)  # the query joins the labels from outside
         query = query.order_by(PREDICTIONS.c.time.desc(), PREDICTIONS.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()

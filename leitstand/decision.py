@@ -155,7 +155,7 @@ def _columns_moved(case: _Case) -> Decision | None:
 def _young(case: _Case) -> Decision | None:
     """Train a model anew that knows a changed world from a few rows only, whenever as many have come again."""
     known, new = case.past.rows_since, case.past.new_labelled_rows
-    if known is None or new is None or new < max(known, 1) or case.past.more_data_helps is False:
+    if not known or new is None or new < known or case.past.more_data_helps is False:
         return None
     if case.spec.maintenance.on_decay != "retrain" and case.spec.maintenance.on_drift != "retrain":
         return None

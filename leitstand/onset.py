@@ -9,6 +9,8 @@ from leitstand.findings import PERFORMANCE, Look, Signals
 def onset(signals: Signals, looks: Sequence[Look]) -> datetime | None:
     """Return when the change began that shows now: the begin of the oldest look in unbroken succession that shows it too.
 
+    Looks that had too few rows, or too few labels, to see it break no succession.
+
     Worse answers say best when the world changed; inputs move a little for many reasons. So they alone count where they show.
 
     Parameters
@@ -22,7 +24,12 @@ def onset(signals: Signals, looks: Sequence[Look]) -> datetime | None:
     today = {PERFORMANCE} & set(signals.findings) or set(signals.findings)
     since = signals.start if today else None
     for look in sorted(looks, key=lambda one: one.end, reverse=True):
-        if since is None or look.start is None or not today & set(look.findings):
+        if since is None:
             break
-        since = min(since, look.start)
+        if today & set(look.findings):
+            if look.start is None:
+                break
+            since = min(since, look.start)
+        elif look.judged if PERFORMANCE in today else look.enough:
+            break
     return since

@@ -36,6 +36,7 @@ class Watched:
 
     Parameters
     ----------
+    absence : how likely a window without any value is, by how many the reference has
     dependence : how many neighbouring rows of the reference, and of the window, count as one
     """
 
@@ -43,6 +44,7 @@ class Watched:
     kind: Literal["number", "category", "text"]
     reference: pd.Series
     window: pd.Series
+    absence: float
     dependence: tuple[float, float] = (1.0, 1.0)
 
     @property
@@ -84,13 +86,20 @@ def watch(
 ) -> Watched:
     """Return one column made ready for comparison; texts with more than 50 distinct values are compared by their words."""
     if is_number:
-        return Watched(name, "number", _finite(reference), _finite(window), dependence)
+        numbers = _finite(reference)
+        return Watched(name, "number", numbers, _finite(window), _absence(reference, numbers, window, dependence[1]), dependence)
     known, seen = reference.dropna().astype(str), window.dropna().astype(str)
+    absence = _absence(reference, known, window, dependence[1])
     if known.nunique() <= MOST_CATEGORIES:
-        return Watched(name, "category", known, _known_only(seen, known.unique()), dependence)
+        return Watched(name, "category", known, _known_only(seen, known.unique()), absence, dependence)
     words, seen_words = _words(known), _words(seen)
     frequent = words.value_counts().index[:MOST_WORDS]
-    return Watched(name, "text", _known_only(words, frequent), _known_only(seen_words, frequent), dependence)
+    return Watched(name, "text", _known_only(words, frequent), _known_only(seen_words, frequent), absence, dependence)
+
+
+def _absence(reference: pd.Series, present: pd.Series, window: pd.Series, dependence: float) -> float:
+    usual = (len(reference) - len(present) + 1) / (len(reference) + 2)  # rule of succession: never seen is not impossible
+    return float(usual ** (len(window) / dependence))
 
 
 def drifts(columns: Sequence[Watched], threshold: float) -> list[ColumnDrift]:
@@ -124,7 +133,8 @@ def _drift(column: Watched, threshold: float, chance: float) -> ColumnDrift:
     register_statistics()
     method: Literal["wasserstein", "jensenshannon"] = "wasserstein" if column.kind == "number" else "jensenshannon"
     if column.window.empty:
-        return ColumnDrift(name=column.name, kind=column.kind, method=method, effect=None, chance=chance, drifted=True)
+        gone = chance < FALSE_ALARMS
+        return ColumnDrift(name=column.name, kind=column.kind, method=method, effect=None, chance=chance, drifted=gone)
     kind = _evidently_kind(column)
     effect = float(get_registered_stattest(column.statistic, kind)(column.reference, column.window, kind, threshold).drift_score)
     drifted = effect >= threshold and chance < FALSE_ALARMS
@@ -157,7 +167,7 @@ def _category_drift(reference: pd.Series, window: pd.Series, kind: ColumnType, t
 def _chance(column: Watched) -> float:
     """Return the p-value of one column: Kolmogorov–Smirnov for numbers, χ² for categories and words, both with the rows it is worth."""
     if column.window.empty:
-        return 0.0
+        return column.absence
     worth = column.independent
     return _chance_of_numbers(column, worth) if column.kind == "number" else _chance_of_counts(column, worth)
 

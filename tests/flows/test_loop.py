@@ -13,6 +13,7 @@ from loop import AT_ONCE, TURNED, agree, desk_of, kinds, maintained, settings_of
 from sqlalchemy import text
 from workshop import Workshop, parts
 
+from flows.beside import gain, replayed
 from flows.incidents import report_incident
 from infra.audit import administrative_acts, verify_acts
 from infra.prediction_log import LoggedPrediction
@@ -105,6 +106,22 @@ def test_a_promotion_whose_predecessor_answers_better_is_taken_back(turned: Work
 
 
 @pytest.mark.parametrize("seed", [0, 1])
+def test_labels_that_come_late_are_found_behind_many_answers_without(turned: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert maintained(turned)["acted"] == "promoted"
+    desk = desk_of(turned)
+    since = desk.registry.history("parts")[-1].time
+    asked = parts(80, seed=11)
+    used(turned, asked, asked["quality"])
+    used(turned, parts(150, seed=12))
+    monkeypatch.setattr("flows.beside.MOST_ROWS", 100)
+    beside = replayed(desk, desk.registry.version("parts", 1), desk.registry.version("parts", 2), since)
+    assert beside is not None
+    assert len(beside.rows) == 180
+    found = gain(desk, beside)
+    assert found is not None
+    assert (found.rows, found.high < 0) == (80, True)
+
+
 def test_a_challenger_from_a_period_of_shuffled_labels_is_never_promoted(own_parts: Workshop, seed: int) -> None:
     fresh = parts(400, seed=20 + seed)
     fresh["quality"] = np.random.default_rng(seed).permutation(fresh["quality"])
@@ -147,6 +164,9 @@ def test_an_incident_closes_when_its_cause_is_gone(own_parts: Workshop) -> None:
     used(own_parts, parts(60, seed=6))
     maintained(own_parts)
     assert open_kinds(own_parts) == []
+    used(own_parts, parts(20, seed=7).assign(pressure=50.0))
+    maintained(own_parts)
+    assert open_kinds(own_parts) == ["broken_input"], "few rows suffice to see it, and it is not over"
 
 
 def test_an_error_that_nobody_foresaw_is_an_incident_too(own_parts: Workshop) -> None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from workshop import Workshop, parts
 
-from flows.watch import Looked, look, note_pass
+from flows.watch import Looked, look, note_pass, past_of, require_champion
 from flows.workspace import Desk, open_project
 from infra.passes import Passes
 from infra.prediction_log import LoggedPrediction, new_ids
 from infra.settings import load_settings
+from leitstand.basis import Basis
 from leitstand.now import follow, now
 
 pytestmark = pytest.mark.slow
@@ -96,6 +97,38 @@ def test_rows_that_were_counted_are_not_counted_again_and_two_windows_convince(p
     assert [one.action for one in passes.latest("parts")] == ["ask", "nothing", "collect", "collect", "nothing"]
     assert passes.verify("parts") == 5
     passes.close()
+
+
+def test_answers_to_a_trial_of_the_service_are_no_use(plant: Plant) -> None:
+    ids = plant.answer(60)
+    plant.label(ids)
+    plant.desk.log.note_rehearsal(ids)
+    plant.answer(10)
+    found = plant.look().monitoring
+    assert (found.window_rows, found.labelled_rows, found.labels.old_rows) == (10, 0, 10)
+
+
+def test_a_promotion_by_hand_is_no_training(plant: Plant, own_parts: Workshop) -> None:
+    own_parts.done("promote", "parts", "1", "--why", "confirmed")
+    (made,) = [one.time for one in plant.desk.snapshots.provenance("parts")]
+    champion, history = require_champion(plant.desk), plant.desk.registry.history("parts")
+    follow(plant.clock)  # the command follows the machine's
+    plant.clock.time += timedelta(hours=1)
+    found = past_of(plant.desk, champion, [], history, Basis(), None)
+    assert history[-1].time > made
+    assert found.hours_since_training == pytest.approx((plant.clock.time - made).total_seconds() / 3600)
+
+
+def test_after_a_pause_only_what_came_since_is_looked_at(plant: Plant, own_parts: Workshop) -> None:
+    own_parts.edit("parts", monitoring={"window_hours": 24})
+    busy = Plant(own_parts, plant.clock)
+    busy.answer(60)
+    history = busy.desk.registry
+    history.pause("parts", who="test", why="sensor", evidence={})
+    busy.clock.time += timedelta(hours=1)
+    history.resume("parts", who="test", why="sensor")
+    busy.answer(20)
+    assert busy.look().signals.rows == 20
 
 
 def test_labels_count_when_they_come_and_silence_is_told(plant: Plant) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from infra.label_reading import labelled_since
 from infra.prediction_log import LoggedPrediction, PredictionLog, logged_inputs, new_id, new_ids
 from leitstand.errors import Busy, StateError
+from leitstand.now import now
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -84,6 +86,26 @@ def test_the_latest_label_counts_and_unknown_ids_are_named(log: PredictionLog) -
     assert labels[rows[0].id] == "yes"
     assert labels[rows[1].id] == "yes"
     assert pd.isna(labels[rows[2].id])
+
+
+def test_a_truth_told_again_is_matched_and_no_news(log: PredictionLog) -> None:
+    rows = [LoggedPrediction({"a": float(i)}, "no") for i in range(2)]
+    log.write("demo", 1, rows)
+    log.label("demo", {rows[0].id: "no", rows[1].id: "no"}, source="lab")
+    moment = now()
+    assert log.label("demo", {rows[0].id: "no", rows[1].id: "yes"}, source="lab").matched == 2
+    assert labelled_since(log.database, "demo", 1, moment, now())["id"].tolist() == [rows[1].id]
+    assert len(labelled_since(log.database, "demo", 1, None, now())) == 2
+    assert labelled_since(log.database, "demo", 1, None, moment - timedelta(hours=1)).empty
+
+
+def test_the_newest_rows_alone_or_those_with_a_label(log: PredictionLog) -> None:
+    rows = [LoggedPrediction({"a": float(i)}, "no") for i in range(4)]
+    for row in rows:
+        log.write("demo", 1, [row])
+    log.label("demo", {rows[0].id: "yes", rows[1].id: "yes"}, source="lab")
+    assert log.read("demo", newest=2)["id"].tolist() == [rows[2].id, rows[3].id]
+    assert log.read("demo", newest=1, labelled=True)["id"].tolist() == [rows[1].id]
 
 
 def test_a_label_of_another_projects_prediction_is_unknown(log: PredictionLog) -> None:

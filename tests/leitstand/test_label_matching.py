@@ -66,7 +66,9 @@ def test_with_a_time_the_nearest_answer_of_the_key_counts() -> None:
 
 def test_times_may_have_fractions_of_a_second_or_none() -> None:
     given = answers(id=["a", "b"], batch=["B1", "B2"], time=["2026-03-01T10:00:00.120000", "2026-03-01T10:00:01"])
-    truth = pd.DataFrame({"batch": ["B1", "B2"], "sampled": ["2026-03-01T10:00:00.12Z", "2026-03-01T10:00:01Z"], "label": ["x", "y"]})
+    truth = pd.DataFrame(
+        {"batch": ["B1", "B2"], "sampled": ["2026-03-01T10:00:00.12Z", "2026-03-01T10:00:01Z"], "label": ["x", "y"]}
+    )
     found = match(given, truth, [BATCH], "label", time="sampled")
     assert (found.labels, found.unknown) == ({"a": "x", "b": "y"}, 0)
 

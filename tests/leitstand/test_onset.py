@@ -31,5 +31,13 @@ def test_other_findings_than_those_of_today_tell_nothing() -> None:
     assert onset(seen(5, drift=True), [look(4, PERFORMANCE)]) == BEGIN + 5 * WEEK
 
 
+def test_looks_that_could_not_see_it_break_no_row() -> None:
+    few, no_labels = look(4).model_copy(update={"enough": False}), look(4)
+    assert onset(seen(5, drift=True), [look(3, INPUTS), few]) == BEGIN + 3 * WEEK
+    assert onset(seen(5, drop=True), [look(3, PERFORMANCE), no_labels]) == BEGIN + 3 * WEEK
+    judged = no_labels.model_copy(update={"judged": True})
+    assert onset(seen(5, drop=True), [look(3, PERFORMANCE), judged]) == BEGIN + 5 * WEEK
+
+
 def test_without_a_finding_nothing_began() -> None:
     assert onset(seen(5), [look(4, PERFORMANCE)]) is None

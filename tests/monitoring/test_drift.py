@@ -16,6 +16,18 @@ def drift(column: Watched, threshold: float) -> ColumnDrift:
     return drifts([column], threshold)[0]
 
 
+def test_rare_values_may_be_missing_in_a_small_window() -> None:
+    generator = np.random.default_rng(3)
+    rare = pd.Series(np.where(generator.random(5000) < 0.02, generator.normal(size=5000), np.nan))
+    windows = [rare.sample(50, random_state=seed).reset_index(drop=True) for seed in range(100)]
+    nothing = [window for window in windows if window.isna().all()]
+    assert len(nothing) > 20
+    assert not any(drift(watch("x", rare, window, is_number=True), 0.2).drifted for window in nothing)
+    assert drift(watch("x", NORMAL, pd.Series([np.nan] * 50), is_number=True), 0.2).drifted, (
+        "what is always there is missed at once"
+    )
+
+
 def test_the_effect_is_the_shift_in_standard_deviations() -> None:
     found = drift(watch("x", NORMAL * 4 + 10, NORMAL * 4 + 12, is_number=True), 0.2)
 

@@ -1,5 +1,6 @@
 """Deliveries as files: what becomes of rows, and of deliveries that are not in order as a whole."""
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from flows.ingest import decide
 from flows.status_quo import status_quo
 from infra.snapshots import SnapshotStore
 from leitstand.errors import ContractBroken, ProjectError, UnknownName
+from leitstand.now import now
 
 
 def test_the_sources_are_the_first_delivery_and_new_rows_make_the_next_version(plant: Any, delivered: Any) -> None:
@@ -208,6 +210,21 @@ def test_training_sees_the_grown_table_and_no_further_back_than_allowed(plant: A
     assert (len(inventory.frame), inventory.snapshot.version) == (80, made.version)
     assert accept(desk, inventory).snapshot.version == made.version
     assert len(desk.snapshots.provenance("parts")) == 2
+
+
+def test_the_rows_since_a_change_are_found_in_a_table_that_was_cut(plant: Any, delivered: Any) -> None:
+    from flows.practice_check import accept, rows_before
+
+    plant.project(most_rows=50)
+    plant.ingest()
+    accept(plant.desk, status_quo.fn(plant.desk))
+    change = now()
+    plant.drop(delivered(30, 20), "day 2.csv")
+    plant.ingest()
+    accepted = accept(plant.desk, status_quo.fn(plant.desk))
+    assert accepted.snapshot.rows == 50
+    assert rows_before(plant.desk, change, accepted) == 30, "the other twenty came since"
+    assert rows_before(plant.desk, change - timedelta(days=1), accepted) == 0
 
 
 def test_a_dry_run_tells_and_does_nothing(plant: Any, delivered: Any) -> None:
