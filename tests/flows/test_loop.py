@@ -105,7 +105,6 @@ def test_a_promotion_whose_predecessor_answers_better_is_taken_back(turned: Work
     assert "rollback" in str(opened)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 def test_labels_that_come_late_are_found_behind_many_answers_without(turned: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert maintained(turned)["acted"] == "promoted"
     desk = desk_of(turned)
@@ -122,6 +121,7 @@ def test_labels_that_come_late_are_found_behind_many_answers_without(turned: Wor
     assert (found.rows, found.high < 0) == (80, True)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_challenger_from_a_period_of_shuffled_labels_is_never_promoted(own_parts: Workshop, seed: int) -> None:
     fresh = parts(400, seed=20 + seed)
     fresh["quality"] = np.random.default_rng(seed).permutation(fresh["quality"])
