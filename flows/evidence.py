@@ -200,8 +200,8 @@ def _parts(files: Sequence[Path], below: Path | None) -> Iterator[bytes]:
 
 def _alarm(spec: ProjectSpec, champion: int | None, settings: Settings) -> Alarm | None:
     """Return what the latest looks at the model in charge found wrong, in as many of them as project.yaml asks for."""
-    looks = [one for one in MonitoringStore(settings).all(spec.project) if one.model_version == champion]
-    latest, enough = looks[-spec.monitoring.of_windows :], spec.monitoring.confirm_windows
+    latest = MonitoringStore(settings).newest(spec.project, champion, spec.monitoring.of_windows)
+    enough = spec.monitoring.confirm_windows
     if sum(one.performance_drop is True for one in latest) >= enough:
         return "performance"
     return "drift" if sum(one.input_drift for one in latest) >= enough else None

@@ -1,6 +1,7 @@
 """The history of what monitoring found, project by project: one JSON file each, and the page beside it where one was made."""
 
 import shutil
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,15 +40,16 @@ class MonitoringStore:
                 raise StateError("monitoring.result_unwritable", path=path, detail=error.strerror or str(error)) from error
         return path
 
-    def all(self, project: str) -> list[MonitoringResult]:
-        """Return all results of a project, oldest first.
+    def newest(self, project: str, model_version: int | None, count: int) -> list[MonitoringResult]:
+        """Return the newest results about a version, at most ``count``, the newest first; older files are read only until there are enough.
 
         Raises
         ------
         StateError
             If a file is damaged.
         """
-        return [_read(path) for path in self._files(project)]
+        results = (_read(path) for path in reversed(self._files(project)))
+        return list(islice((one for one in results if one.model_version == model_version), count))
 
     def latest(self, project: str) -> MonitoringResult | None:
         """Return the newest result of a project, or None where there is none yet.

@@ -24,15 +24,19 @@ def result(project: Project, reference: pd.DataFrame, window: pd.DataFrame) -> M
 
 def test_history_is_kept_in_the_order_of_time(store: MonitoringStore, result: MonitoringResult) -> None:
     later = result.model_copy(update={"time": result.time + timedelta(seconds=1)})
-    store.save(later)
     store.save(result)
 
-    assert store.all("plant") == [result, later]
+    store.save(later.model_copy(update={"model_version": 9}))
+
+    assert store.newest("plant", result.model_version, 5) == [result]
+    store.save(later)
+    assert store.newest("plant", result.model_version, 5) == [later, result]
+    assert store.newest("plant", result.model_version, 1) == [later]
     assert store.latest("plant") == later
 
 
 def test_a_project_without_history_has_none(store: MonitoringStore, tmp_path: Path) -> None:
-    assert (store.all("plant"), store.latest("plant"), store.page("plant")) == ([], None, None)
+    assert (store.newest("plant", None, 5), store.latest("plant"), store.page("plant")) == ([], None, None)
     assert not (tmp_path / "home").exists()
 
 
