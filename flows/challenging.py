@@ -53,7 +53,7 @@ def retrain(one: Pass) -> None:
 
 def _refuse(one: Pass, version: int, why: Statement) -> None:
     one.did("refused", version, why)
-    report_incident(one.desk, "refused_challenger", "info", why, model_version=version)
+    report_incident(one.desk, "refused_challenger", "info", why)
 
 
 def ask(one: Pass, version: int, evidence: Mapping[str, Any], *why: Statement) -> None:
@@ -62,5 +62,5 @@ def ask(one: Pass, version: int, evidence: Mapping[str, Any], *why: Statement) -
     if not any(waiting.version == version for waiting in pending(one.desk.settings, name)):
         reasons = " ".join(said.render("en") for said in why)
         one.desk.registry.ask(name, version, who=one.who, why=reasons, evidence=evidence)
-        report_incident(one.desk, "question", "warning", why, model_version=version)
+        report_incident(one.desk, "approval", "warning", why)
     one.did("waiting", version, *why)

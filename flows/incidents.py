@@ -56,10 +56,21 @@ def settle_incident(desk: Desk, kind: Kind, why: Statement, *, who: str = LEITST
     ----------
     why : such as ``Statement.of("incidents.pass_ran_again")``; kept in the language of the project's owner
     """
+    found = open_incident(desk, kind)
+    if found is None:
+        return None
     log = open_incidents(desk)
     try:
-        found = [one for one in log.read(desk.project.name, open_only=True) if one.kind == kind]
-        return announce_end(desk, log, log.close(found[-1].id, why.render(language_of(desk)), who=who)) if found else None
+        return announce_end(desk, log, log.close(found.id, why.render(language_of(desk)), who=who))
+    finally:
+        log.close_connections()
+
+
+def open_incident(desk: Desk, kind: Kind) -> Incident | None:
+    """Return the open incident of a kind, None where there is none."""
+    log = open_incidents(desk)
+    try:
+        return next((one for one in reversed(log.read(desk.project.name, open_only=True)) if one.kind == kind), None)
     finally:
         log.close_connections()
 

@@ -6,13 +6,17 @@ from datetime import timedelta
 
 import pandas as pd
 
+from data_contracts.parsing import FALSE, TRUE, parse
 from flows.workspace import Desk
 from infra.label_reading import answers_with
 from infra.prediction_log import LabelResult
 from infra.pseudonyms import pseudonym_of
-from leitstand.contract import Column
-from leitstand.errors import UnknownName
+from leitstand.contract import Column, Contract
+from leitstand.errors import UnknownName, UsageError
 from leitstand.label_matching import Matched, match
+from leitstand.texts import text
+
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def label_by(
     ------
     UnknownName
         If the truth lacks a column, or the project has no such input.
+    UsageError
+        If a truth has not the form that the contract gives the target. No label is kept then.
     Busy, StateError
         If the prediction log stayed locked, or cannot be reached or written. No label is kept then.
     """
@@ -65,8 +71,62 @@ def label_by(
     answers = answers.assign(time=answers["_at"] if moment is None else answers[moment].fillna(answers["_at"]))
     known = truth.assign(**{column.name: _as_logged(desk, truth[column.name], column) for column in columns})
     plain = [column.model_copy(update={"type": "string"}) if column.is_pseudonymised else column for column in columns]
+    known = known.assign(**{value: checked_truths(desk, truth[value])})
     found = match(answers, known, plain, value, time=time, tolerance=tolerance)
     return Labelled(found, desk.log.label(desk.project.name, found.labels, source=source))
+
+
+def checked_truths(desk: Desk, truth: pd.Series) -> pd.Series:
+    """Return truths as the contract types the target; missing stays missing.
+
+    Raises
+    ------
+    UsageError
+        If one has not that form; names the first rows, counted from 1.
+    """
+    given = truth.dropna()
+    values, bad = typed_truths(desk, given)
+    if bad.any():
+        language, column = desk.settings.language, desk.project.contract.column(desk.project.spec.data.target)
+        rows = truth.set_axis(range(1, len(truth) + 1)).dropna()[bad.to_numpy()][:MOST_NAMED]
+        examples = ", ".join(text("monitoring.labels_form_row", language, row=row, found=found) for row, found in rows.items())
+        raise UsageError(
+            "monitoring.labels_form",
+            count=int(bad.sum()),
+            rows=len(truth),
+            column=column.name,
+            expected=expected(column),
+            examples=examples,
+        )
+    return values.reindex(truth.index)
+
+
+def typed_truths(desk: Desk, given: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return truths as the contract types the target, and which of them have not that form or are none of the values that there may be.
+
+    Of an anomaly, ``true`` and ``false`` say too whether the row was one.
+
+    Parameters
+    ----------
+    given : as a person types them or a table holds them, none missing
+    """
+    spec = desk.project.spec
+    column = desk.project.contract.column(spec.data.target)
+    plain = given.map(lambda value: value.strip() if isinstance(value, str) else value).reset_index(drop=True)
+    alone = Contract(id=column.name, table=column.name, columns=(column.model_copy(update={"required": False, "unique": False}),))
+    values = parse(pd.DataFrame({column.name: plain}), alone)[0][column.name]
+    bad = values.isna() | ~values.isin(list(column.allowed)) if column.allowed else values.isna()
+    typed = values.map(lambda value: value.item() if hasattr(value, "item") else value).astype(object)
+    if spec.task == "anomaly":
+        low = plain.astype(str).str.lower()
+        said = low.isin([*TRUE[:4], *FALSE[:4]]) & ~plain.isin(list(column.allowed))
+        typed, bad = typed.mask(said, low.isin(TRUE)), bad & ~said
+    return typed.set_axis(given.index), bad.set_axis(given.index)
+
+
+def expected(column: Column) -> str:
+    """Return what the values of a column may be, for people."""
+    return ", ".join(map(str, column.allowed)) if column.allowed else column.type
 
 
 def _as_logged(desk: Desk, values: pd.Series, column: Column) -> pd.Series:

@@ -11,9 +11,8 @@ from datetime import timedelta
 
 from flows.challenging import ask, retrain
 from flows.halting import is_sound_again, pause
-from flows.incidents import follow_up, report_incident, said_by, settle_incident
+from flows.incidents import follow_up, open_incident, report_incident, said_by, settle_incident
 from flows.ingest import Ingested, ingest
-from flows.notifying import language_of
 from flows.one_pass import Acted, Pass, Step
 from flows.practice_check import Pilot
 from flows.probation import predecessor_better, told
@@ -45,6 +44,7 @@ class Maintained:
     trial : how the trial stood that was running when the pass began
     standing : who answers afterwards
     taken : what deliveries brought; None where project.yaml names no place that they come to
+    overtaken : the decision was not carried out, because something was done before that it did not know of
     """
 
     monitoring: MonitoringResult
@@ -56,6 +56,7 @@ class Maintained:
     trial: TrialVerdict | None
     standing: Standing
     taken: Ingested | None
+    overtaken: bool = False
 
 
 @stage("maintenance")
@@ -97,14 +98,29 @@ def _carried_out(desk: Desk, who: str, dry_run: bool, html: bool) -> Maintained:
     standing = one.standing
     assert standing.champion is not None, "a project under maintenance has a champion"
     steps = tuple(one.steps)
-    return Maintained(looked.monitoring, looked.decision, one.pilot, standing.champion, one.acted, steps, trial, standing, taken)
+    return Maintained(
+        looked.monitoring, looked.decision, one.pilot, standing.champion, one.acted, steps, trial, standing, taken, one.overtaken
+    )
 
 
 def _report_held_back(desk: Desk, taken: Ingested | None) -> None:
-    for one in taken.deliveries if taken is not None else ():
-        if one.state == "held":
-            said = Statement.of("incidents.delivery_held_back", delivery=one.name, reason=one.why(language_of(desk)))
-            report_incident(desk, "held_back_delivery", "warning", said, {"delivery": one.number})
+    """Report the deliveries that wait for a person, whoever found them, once; and close the incident when none does any more."""
+    if taken is None:
+        return
+    if not taken.waiting:
+        settle_incident(desk, "held_back_delivery", Statement.of("incidents.nothing_held_back"))
+        return
+    known = open_incident(desk, "held_back_delivery")
+    told = {number for report in (known.reports if known else ()) for number in report.content["evidence"].get("deliveries", ())}
+    fresh = [one for one in taken.waiting if one.number not in told]
+    said = [
+        statement
+        for one in fresh
+        for statement in (Statement.of("incidents.held_back", number=one.number, delivery=one.name), one.reason)
+        if statement is not None
+    ]
+    if said:
+        report_incident(desk, "held_back_delivery", "warning", said, {"deliveries": [one.number for one in fresh]})
 
 
 def forget(desk: Desk) -> int:
@@ -128,7 +144,7 @@ def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:
         if trial.ending == "withdraw":
             one.desk.registry.withdraw(name, who=one.who, why=why, evidence=evidence)
             one.did("withdrawn", version, *trial.why)
-            report_incident(one.desk, "refused_challenger", "info", trial.why, trial.seen.model_dump(), model_version=version)
+            report_incident(one.desk, "refused_challenger", "info", trial.why, trial.seen.model_dump())
         elif one.desk.project.spec.maintenance.promote == "approval":
             ask(one, version, evidence, *trial.why)
         else:
@@ -163,7 +179,8 @@ def _resume(one: Pass) -> None:
 def _decided(one: Pass) -> None:
     """Carry the decision out, unless something else was done that it did not know of."""
     action, standing = one.looked.decision.action, one.standing
-    if any(step.did in ("promoted", "rolled_back", "resumed") for step in one.steps):
+    one.overtaken = any(step.did in ("promoted", "rolled_back", "resumed") for step in one.steps)
+    if one.overtaken:
         return
     if action == "rollback":
         _roll_back(one, *said_by(one.looked.decision))

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from flows.admission import SOURCES
 from flows.workspace import Desk
 from infra.passes import Pass
 from leitstand.spec import Source
@@ -11,7 +12,8 @@ from leitstand.spec import Source
 def new_labelled_rows(desk: Desk, since: datetime | None, training: Pass | None, sources: str | None) -> int | None:
     """Return how many labelled rows came in since the last training; None where nobody can know without reading the sources.
 
-    Where the project takes in deliveries, they know. Otherwise files that look as they did at the last training hold nothing new.
+    Where the project takes in deliveries, they know; from the sources, which are the first of them, the champion has learned already. Otherwise
+    files that look as they did at the last training hold nothing new.
 
     Parameters
     ----------
@@ -21,7 +23,7 @@ def new_labelled_rows(desk: Desk, since: datetime | None, training: Pass | None,
     """
     taken = [one for one in desk.deliveries.read(desk.project.name) if one.state in ("taken", "allowed")]
     if taken and since is not None:
-        return sum(one.labelled for one in taken if one.time > since)
+        return sum(one.labelled for one in taken if one.time > since and one.kind != SOURCES)
     unchanged = training is not None and sources is not None and training.figures.get("sources") == sources
     return 0 if unchanged else None
 

@@ -35,6 +35,7 @@ class Pass:
     ----------
     who : in whose name it acts
     pilot : the challenger, once one was trained
+    overtaken : what was decided does not apply any more, because of what was done before it
     """
 
     desk: Desk
@@ -42,6 +43,7 @@ class Pass:
     looked: Looked
     steps: list[Step] = field(default_factory=list)
     pilot: Pilot | None = None
+    overtaken: bool = False
 
     @property
     def standing(self) -> Standing:

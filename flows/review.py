@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from flows.labelling import expected, typed_truths
 from flows.workspace import Desk
 from infra.reviews import Doubtful, Reviews
-from leitstand.contract import Column, Contract
 from leitstand.errors import UnknownName, UsageError
 
 FLAGS = ("outside_training_range", "below_confidence_floor", "fallback_used")
@@ -57,32 +57,20 @@ def review_answer(desk: Desk, id: str, *, who: str, truth: str | None = None) ->
 
 
 def typed_truth(desk: Desk, truth: str) -> Any:
-    """Return the truth as the contract types the target; for an anomaly also ``true`` and ``false`` for whether the row was one.
+    """Return the truth as the contract types the target, see ``labelling.typed_truths``.
 
     Raises
     ------
     UsageError
         If it has not that form, or is none of the values that there may be.
     """
-    from data_contracts.parsing import FALSE, TRUE, parse
-
-    spec = desk.project.spec
-    column = desk.project.contract.column(spec.data.target)
-    low = truth.strip().lower()
-    if spec.task == "anomaly" and low in (*TRUE[:4], *FALSE[:4]) and truth not in column.allowed:
-        return low in TRUE
-    alone = Contract(id=column.name, table=column.name, columns=(column.model_copy(update={"required": False, "unique": False}),))
-    values, broken = parse(pd.DataFrame({column.name: [truth.strip()]}), alone)
-    value = values[column.name].iloc[0]
-    if broken or pd.isna(value) or (column.allowed and value not in column.allowed):
-        raise UsageError("review.truth_form", found=truth, column=column.name, expected=_expected(column))
-    return value.item() if hasattr(value, "item") else value
+    values, bad = typed_truths(desk, pd.Series([truth]))
+    if bad.any():
+        column = desk.project.contract.column(desk.project.spec.data.target)
+        raise UsageError("review.truth_form", found=truth, column=column.name, expected=expected(column))
+    return values.iloc[0]
 
 
 def open_reviews(desk: Desk) -> Reviews:
     """Return the review list of the desk's settings."""
     return Reviews(desk.settings.database("predictions"))
-
-
-def _expected(column: Column) -> str:
-    return ", ".join(map(str, column.allowed)) if column.allowed else column.type

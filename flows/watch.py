@@ -175,6 +175,8 @@ def signals(desk: Desk, found: MonitoringResult) -> Signals:
         prediction_drift=found.prediction_drift,
         broken_columns=found.broken,
         performance_drop=found.performance_drop,
+        metric=found.metric,
+        figures=_figures(found),
         within_noise=found.within_noise,
         estimated_drop=None if found.estimate is None else found.estimate.drop,
         label_coverage=found.label_coverage,
@@ -182,6 +184,20 @@ def signals(desk: Desk, found: MonitoringResult) -> Signals:
         labels_late=found.labels is not None and found.labels.late,
         earlier_versions=max(0, len(desk.registry.champions(desk.project.name)) - 1),
     )
+
+
+def _figures(found: MonitoringResult) -> dict[str, float]:
+    """Return by which figures performance was judged; empty where it was not."""
+    if found.metric is None or found.performance_drop is None:
+        return {}
+    told = {
+        "value": found.metrics.get(found.metric),
+        "low": found.metric_low,
+        "high": found.metric_high,
+        "promised": found.reference_metrics.get(found.metric),
+    }
+    known = {name: value for name, value in told.items() if value is not None}
+    return known if len(known) == len(told) else {}
 
 
 def past_of(

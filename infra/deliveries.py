@@ -15,9 +15,10 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from infra.databases import Database
 from infra.delivery_tables import BOOKMARKS, DELIVERIES, FILES, RECEIVED, metadata
 from leitstand.errors import UnknownName, UsageError
+from leitstand.incident import Statement
 from leitstand.now import now
 from leitstand.suspicion import Fault
-from leitstand.texts import Language, text
+from leitstand.texts import Language
 
 Kind = Literal["sources", "file", "table", "api"]
 State = Literal["taken", "held", "allowed", "refused"]
@@ -73,10 +74,15 @@ class Delivery:
 
     def why(self, language: Language) -> str:
         """Return in words why it is held back; empty where it is not."""
+        return "" if self.reason is None else self.reason.render(language)
+
+    @property
+    def reason(self) -> Statement | None:
+        """Why it is held back; None where it is not."""
         if self.message is None:
-            return ""
+            return None
         message = json.loads(self.message)
-        return text(message["key"], language, **message["values"])
+        return Statement.of(message["key"], **message["values"])
 
 
 @dataclass(frozen=True)

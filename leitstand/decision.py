@@ -189,7 +189,7 @@ def _answers_moved(case: _Case) -> Decision | None:
 
 
 def _calm(case: _Case) -> Decision:
-    return _decision("nothing", _reason("stable"))
+    return _decision("nothing", _reason("not_confirmed" if set(case.seen.findings) - case.sure else "stable"))
 
 
 _RULES: tuple[Callable[[_Case], Decision | None], ...] = (
@@ -229,6 +229,8 @@ def _remarks(case: _Case) -> list[Reason]:
     """Return what else a reader has to know, whatever was decided."""
     seen, policy = case.seen, case.spec.monitoring
     remarks = []
+    if seen.performance_drop and seen.metric is not None and seen.figures:
+        remarks.append(_reason("decay_figures", metric=seen.metric, **seen.figures))
     waiting = [key for key in seen.findings if key not in case.sure]
     names = [key.removeprefix(COLUMN) for key in waiting if key.startswith(COLUMN)]
     values: dict[str, Value] = {"needed": policy.confirm_windows, "windows": policy.of_windows}

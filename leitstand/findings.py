@@ -27,6 +27,8 @@ class Signals(BaseModel):
     season_known : whether the reference has rows of the window's season; drift has no verdict otherwise
     broken_columns : columns that are empty, stuck or out of range far more often than in training
     performance_drop : whether labelled predictions are worse than promised; None where there are too few labels
+    figures : by which they are: the metric's ``value`` with ``low`` and ``high``, and what was ``promised``; empty without a verdict
+    metric : its name
     within_noise : they are worse by more than the tolerance, but chance explains it
     estimated_drop : the same of the estimate without labels; None where there is none
     label_coverage : share of the predictions that are old enough whose truth is known, 0 to 1
@@ -50,6 +52,8 @@ class Signals(BaseModel):
     prediction_drift: bool
     broken_columns: tuple[str, ...] = ()
     performance_drop: bool | None = None
+    metric: str | None = None
+    figures: dict[str, float] = {}
     within_noise: bool = False
     estimated_drop: bool | None = None
     label_coverage: float = 0.0

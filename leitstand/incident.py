@@ -21,6 +21,7 @@ Kind = Literal[
     "decay",
     "broken_input",
     "question",
+    "approval",
     "service",
     "reported",
 ]
@@ -123,6 +124,11 @@ class Incident(BaseModel):
     def is_open(self) -> bool:
         """Whether nobody has closed it yet."""
         return self.closed is None
+
+    @property
+    def reports(self) -> tuple[IncidentEvent, ...]:
+        """Every time that it was reported, oldest first."""
+        return tuple(one for one in self.events if one.event in ("opened", "continued"))
 
     @property
     def told(self) -> tuple[IncidentEvent, ...]:

@@ -78,7 +78,7 @@ def reject(project: Name, why: Why, version: Waiting = None, who: Who = None, js
 
 
 def _answer(decide: "Callable[..., Promotion]", project: str, why: str, version: int | None, who: str | None) -> "Promotion":
-    """Carry a person's word out, and close the question that it answers."""
+    """Carry a person's word out, and close the incident that asked for it."""
     from flows.incidents import settle_incident
     from flows.workspace import Desk, open_project
     from infra.locks import project_lock
@@ -90,7 +90,7 @@ def _answer(decide: "Callable[..., Promotion]", project: str, why: str, version:
     with project_lock(now, project):
         entry = decide(Registry(now), now, project, version, who=name, why=why)
         said = Statement.of(f"incidents.answered_{entry.kind}", version=entry.to_version, reason=why)
-        settle_incident(desk, "question", said, who=name)
+        settle_incident(desk, "approval", said, who=name)
     return entry
 
 

@@ -49,6 +49,7 @@ def maintain(
     """One pass of the maintenance loop: monitor, decide, and do what project.yaml allows."""
     from flows.cli.console import console, say
     from flows.cli.desk import open_desk
+    from flows.cli.ingest import show as show_taken
 
     with open_desk(project, "flows.maintenance", quiet=json) as desk:
         from flows.maintenance import maintenance
@@ -58,8 +59,11 @@ def maintain(
     if json:
         emit(_maintained(project, found))
         return
+    if found.taken is not None and (found.taken.deliveries or found.taken.waiting or found.taken.missed):
+        show_taken(project, found.taken)
     console().print(found.monitoring.summary(call.language), soft_wrap=True)
-    console().print(found.decision.render(call.language), soft_wrap=True)
+    if not found.overtaken:
+        console().print(found.decision.render(call.language), soft_wrap=True)
     told = found.trial.why if found.trial and found.trial.ending == "wait" else ()
     for sentence in (*told, *(said for step in found.steps for said in step.why)):
         console().print(sentence.render(call.language), soft_wrap=True)
@@ -70,6 +74,8 @@ def maintain(
 
 def _maintained(project: str, found: "Maintained") -> dict[str, Any]:
     """Return a pass of the loop as JSON knows it."""
+    from flows.cli.ingest import document as taken_document
+
     standing = found.standing
     steps = [
         {"did": step.did, "version": step.version, "why": [said.render(call.language) for said in step.why]}
@@ -77,7 +83,9 @@ def _maintained(project: str, found: "Maintained") -> dict[str, Any]:
     ]
     return {
         "project": project,
+        "taken": None if found.taken is None else taken_document(project, found.taken),
         "decision": found.decision.model_dump(mode="json"),
+        "overtaken": found.overtaken,
         "acted": found.acted,
         "steps": steps,
         "champion": found.champion,

@@ -44,7 +44,7 @@ def ingest(
     if json:
         emit(document(project, found))
         return
-    _show(project, found)
+    show(project, found)
     if dry_run:
         say("ingest.would")
 
@@ -75,7 +75,8 @@ def _delivery(one: "Delivery") -> dict[str, Any]:
     return told | moments | {"why": one.why(call.language) or None}
 
 
-def _show(project: str, found: "Ingested") -> None:
+def show(project: str, found: "Ingested") -> None:
+    """Print what a pass took in and what waits."""
     from flows.cli.console import console, say, shown
     from leitstand.texts import text
 

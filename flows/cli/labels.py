@@ -58,12 +58,14 @@ def label(
 
 def _by_id(desk: "Desk", frame: "pd.DataFrame", id_column: str, value: str, source: str, json: bool) -> None:
     from flows.cli.console import say
+    from flows.labelling import checked_truths
     from leitstand.errors import UnknownName
 
     for column in (id_column, value):
         if column not in frame.columns:
             raise UnknownName("column", column, list(frame.columns))
-    known = frame.dropna(subset=[id_column, value])
+    typed = frame.assign(**{value: checked_truths(desk, frame[value])})
+    known = typed.dropna(subset=[id_column, value])
     labels = dict(zip(known[id_column].astype(str), known[value].tolist(), strict=True))
     result = desk.log.label(desk.project.name, labels, source=source)
     if json:

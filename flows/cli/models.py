@@ -9,8 +9,20 @@ from flows.cli.app import Json, Name, app, call, emit, settings
 if TYPE_CHECKING:  # loads MLflow
     from infra.registry import Registry
 
-Why = Annotated[str, typer.Option("--why", help="The reason; it stays in the history.")]
-Who = Annotated[str | None, typer.Option("--who", help="Who decides, where it is not the user of this machine.")]
+
+def _filled(given: str | None) -> str | None:
+    """Refuse what says nothing: it would stand in the history for ever."""
+    from leitstand.errors import UsageError
+
+    if given is not None and not given.strip():
+        raise UsageError("incidents.empty_text")
+    return given
+
+
+Why = Annotated[str, typer.Option("--why", help="The reason; it stays in the history.", callback=_filled)]
+Who = Annotated[
+    str | None, typer.Option("--who", help="Who decides, where it is not the user of this machine.", callback=_filled)
+]
 
 
 @app.command(epilog='Example: leitstand promote cell_diagnostics 3 --why "checked by the laboratory"')

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from flows.standing.plan import ServiceName
+from infra.disk import disk_error
 from infra.settings import Settings
 
 UNIT = "leitstand.service"
@@ -22,12 +23,15 @@ def write_units(settings: Settings, folder: Path, *, host: str, ports: Mapping[S
 
     Raises
     ------
-    OSError
+    StateError
         If the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / UNIT
-    path.write_text(unit(settings, host=host, ports=ports), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(unit(settings, host=host, ports=ports), encoding="utf-8")
+    except OSError as error:
+        raise disk_error(folder, error) from error
     return [path]
 
 

@@ -15,6 +15,22 @@ def answered(workshop: Workshop, frame: pd.DataFrame) -> None:
     workshop.done("predict", "parts", "--data", file, "--output", workshop.work / "answers.csv")
 
 
+def test_what_is_no_truth_by_the_contract_is_refused_with_its_rows_and_nothing_noted(own_parts: Workshop) -> None:
+    asked = parts(5, seed=1)
+    answered(own_parts, asked)
+    truth = asked[["note", "quality"]].assign(quality=["good", "zzz", "bad", "bad", "yyy"])
+    answers = pd.read_csv(own_parts.work / "answers.csv")
+    by_id = truth.assign(prediction_id=answers["prediction_id"])
+    for file, options in ((own_parts.table("truth.csv", truth), ("--by", "note")), (own_parts.table("by_id.csv", by_id), ())):
+        refused = own_parts("label", "parts", "--data", file, *options)
+        assert refused.code == 2
+        assert "2 of 5 truths have not the form" in refused.told
+        assert "row 2: 'zzz', row 5: 'yyy'" in refused.told
+    log = PredictionLog(load_settings(home=own_parts.home, database_url=None).database("predictions"))
+    assert log.read("parts", labelled=True).empty
+    log.close()
+
+
 def test_labels_find_their_prediction_by_key_and_what_is_ambiguous_is_refused(own_parts: Workshop) -> None:
     asked = parts(40, seed=1)
     answered(own_parts, asked)

@@ -5,16 +5,19 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from loop import AT_ONCE, TURNED, agree, desk_of, kinds, maintained, settings_of, standing, used
 from sqlalchemy import text
 from workshop import Workshop, parts
 
 from flows.beside import gain, replayed
 from flows.incidents import report_incident
+from flows.newly_labelled import new_labelled_rows
 from infra.audit import administrative_acts, verify_acts
 from infra.prediction_log import LoggedPrediction
 from leitstand.incident import Statement
@@ -39,11 +42,13 @@ def test_a_challenger_waits_for_a_person_and_is_promoted_by_one(turned: Workshop
     assert kinds(turned) == [("promote", 1), ("ask", 2), ("promote", 2)]
     assert open_questions(turned) == 0
     assert "No challenger of parts waits" in turned("approve", "parts", "2", "--why", "again").told
+    for command in (("promote", "parts", "1"), ("pause", "parts"), ("rollback", "parts"), ("reject", "parts")):
+        assert "The text is empty" in turned(*command, "--why", " ").told, "it would stand in the history for ever"
     _rejected(refused)
 
 
 def open_questions(workshop: Workshop) -> int:
-    return open_kinds(workshop).count("question")
+    return open_kinds(workshop).count("approval")
 
 
 def open_kinds(workshop: Workshop) -> list[str]:
@@ -60,7 +65,8 @@ def _rejected(workshop: Workshop) -> None:
     used(workshop, asked, asked["quality"].map(TURNED))
     told = maintained(workshop)
     assert (told["acted"], told["champion"]) == ("refused", 1), "what a person refused is never promoted by itself"
-    assert open_kinds(workshop) == ["refused_challenger"]
+    (opened,) = workshop.done("incidents", "--open", "--json").document["incidents"]
+    assert (opened["kind"], opened["model_version"]) == ("refused_challenger", 1), "the model in charge"
     acts = [(act.kind, act.who) for act in administrative_acts(settings_of(workshop))]
     assert ("reject", "Ada") in acts
     assert verify_acts(settings_of(workshop)).entries >= 3
@@ -167,6 +173,42 @@ def test_an_incident_closes_when_its_cause_is_gone(own_parts: Workshop) -> None:
     used(own_parts, parts(20, seed=7).assign(pressure=50.0))
     maintained(own_parts)
     assert open_kinds(own_parts) == ["broken_input"], "few rows suffice to see it, and it is not over"
+
+
+def test_a_pass_tells_what_it_took_in_and_whatever_is_held_back_until_somebody_decides(own_parts: Workshop) -> None:
+    project = own_parts.work / "projects" / "parts" / "project.yaml"
+    data = yaml.safe_load(project.read_text(encoding="utf-8"))["data"]
+    own_parts.edit("parts", data=data | {"incoming": {"folder": "incoming", "settle_seconds": 0}})
+    folder = own_parts.work / "incoming"
+    folder.mkdir()
+    parts(40, seed=31).to_csv(folder / "week 1.csv", index=False)
+    parts(2400, seed=32).to_csv(folder / "far too many.csv", index=False)
+    dry = own_parts.done("maintain", "parts", "--dry-run").told
+    assert "week 1.csv" in dry
+    own_parts.done("ingest", "parts")  # by hand, before the pass
+    assert open_kinds(own_parts) == []
+    told = maintained(own_parts)
+    (waiting,) = told["taken"]["waiting"]
+    assert (waiting["name"], told["taken"]["deliveries"]) == ("far too many.csv", [])
+    assert open_kinds(own_parts) == ["held_back_delivery"]
+    maintained(own_parts)
+    (opened,) = own_parts.done("incidents", "--open", "--json").document["incidents"]
+    assert opened["times"] == 1, "the same delivery is no news"
+    german = own_parts.done("incidents", "show", opened["id"], "--language", "de").told
+    assert "was not" not in german
+    desk = desk_of(own_parts)
+    assert new_labelled_rows(desk, datetime(2026, 1, 1, tzinfo=UTC), None, None) == 40, "the model knows the sources"
+    own_parts.done("ingest", "parts", "--refuse", str(waiting["number"]))
+    maintained(own_parts)
+    assert open_kinds(own_parts) == []
+
+
+def test_a_schedule_that_nobody_can_read_is_told_at_once(own_parts: Workshop) -> None:
+    own_parts.edit("parts", maintenance={"schedule": {"cron": "99 * * * *"}})
+    told = own_parts("maintain", "parts", "--dry-run")
+    assert told.code == 1
+    assert "'99 * * * *'" in told.told
+    assert "Bad minute" in told.told
 
 
 def test_an_error_that_nobody_foresaw_is_an_incident_too(own_parts: Workshop) -> None:

@@ -253,6 +253,7 @@ def test_one_window_alone_is_believed_only_of_broken_inputs(
         ({"rows_since": 100, "new_labelled_rows": 99}, "nothing"),
         ({"rows_since": 100, "new_labelled_rows": None}, "nothing"),
         ({"rows_since": None, "new_labelled_rows": 1000}, "nothing"),
+        ({"rows_since": 0, "new_labelled_rows": 1}, "nothing"),
         ({"rows_since": 100, "new_labelled_rows": 200, "more_data_helps": False}, "nothing"),
     ],
 )
@@ -269,3 +270,12 @@ def test_a_young_model_waits_for_the_cool_down_and_for_a_company_that_wants_no_t
     assert decide(spec(maintenance={"cooldown_hours": 24}), seen(performance_drop=False), past).action == "nothing"
     asking = {"on_drift": "ask", "on_decay": "ask"}
     assert decide(spec(maintenance=asking), seen(performance_drop=False), past).action == "nothing"
+
+
+def test_a_first_bad_window_is_not_called_calm_and_tells_its_figures() -> None:
+    bad = seen(performance_drop=True, metric="mae", figures={"value": 43.6, "low": 43.5, "high": 43.8, "promised": 1.57})
+    decision = decide(spec(), bad)
+    assert (decision.action, decision.reasons[0].key) == ("nothing", "not_confirmed")
+    assert "mae was 43.6 (43.5 to 43.8); promised was 1.57" in decision.render("en")
+    assert "versprochen war 1,57" in decision.render("de")
+    assert decide(spec(), seen()).reasons[0].key == "stable"

@@ -85,6 +85,14 @@ def test_the_systemd_unit_is_a_valid_one(tmp_path: Path) -> None:
         assert (verified.returncode, verified.stderr) == (0, "")
 
 
+def test_a_folder_for_units_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = Workshop(tmp_path)("up", "--systemd", tmp_path / "file" / "units")
+    assert told.code == 1
+    assert f"{tmp_path / 'file' / 'units'}" in told.told
+    assert "unexpected" not in told.told
+
+
 def test_the_systemd_unit_holds_no_password(tmp_path: Path) -> None:
     workshop = Workshop(tmp_path, {"LEITSTAND_DATABASE_URL": "postgresql://leitstand:very-secret@db/x"})
     (unit,) = workshop.done("up", "--systemd", tmp_path / "units", "--json").document["units"]
