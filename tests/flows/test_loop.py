@@ -182,14 +182,14 @@ def test_a_pass_tells_what_it_took_in_and_whatever_is_held_back_until_somebody_d
     folder = own_parts.work / "incoming"
     folder.mkdir()
     parts(40, seed=31).to_csv(folder / "week 1.csv", index=False)
-    parts(2400, seed=32).to_csv(folder / "far too many.csv", index=False)
+    parts(40, seed=32).assign(pressure=np.nan).to_csv(folder / "no sensor.csv", index=False)
     dry = own_parts.done("maintain", "parts", "--dry-run").told
     assert "week 1.csv" in dry
     own_parts.done("ingest", "parts")  # by hand, before the pass
     assert open_kinds(own_parts) == []
     told = maintained(own_parts)
     (waiting,) = told["taken"]["waiting"]
-    assert (waiting["name"], told["taken"]["deliveries"]) == ("far too many.csv", [])
+    assert (waiting["name"], told["taken"]["deliveries"]) == ("no sensor.csv", [])
     assert open_kinds(own_parts) == ["held_back_delivery"]
     maintained(own_parts)
     (opened,) = own_parts.done("incidents", "--open", "--json").document["incidents"]
