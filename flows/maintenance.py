@@ -201,7 +201,9 @@ def _close_what_is_over(one: Pass) -> None:
     if promoted:
         settle_incident(one.desk, "refused_challenger", Statement.of("incidents.later_promoted", version=promoted[-1]))
     windows = one.desk.project.spec.monitoring.confirm_windows
-    if not one.looked.signals.broken_columns and not _broken_lately(one, windows):
+    if one.looked.signals.broken_columns or open_incident(one.desk, "broken_input") is None:
+        return
+    if not _broken_lately(one, windows):
         settle_incident(one.desk, "broken_input", Statement.of("maintenance.sound_again", windows=windows))
 
 
