@@ -140,7 +140,10 @@ def page(client: httpx.Client, path: str, **asked: str) -> list[dict[str, object
 
 
 def worker_mb(settings: Settings) -> float:
-    """Return the memory of the worker and of the process that its runs are forked from, without the runs."""
+    """Return the resident memory of the worker and of the process that its runs are forked from, without the runs.
+
+    Pages that a run under way shares with them count, or the figure would fall while one runs.
+    """
     worker = process_of(settings, "worker")
     if worker is None:
         return float("nan")
@@ -148,7 +151,7 @@ def worker_mb(settings: Settings) -> float:
     total = 0
     for one in standing:
         try:
-            total += one.memory_full_info().uss
+            total += one.memory_info().rss
         except psutil.Error:
             continue
     return total / 1e6
