@@ -118,7 +118,7 @@ def canonical(texts: Texts, decimal: Decimal) -> Texts:
 
 
 def is_code(texts: Texts, numbers: Texts) -> bool:
-    """Return whether a text is a code that must not become a number: leading zeros (``01234``), or more digits than a number keeps.
+    """Return whether a text is a code that must not become a number: leading zeros (``01234``, ``0x1A``), or more digits than a number keeps.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def is_code(texts: Texts, numbers: Texts) -> bool:
         size = pc.abs(numbers)
         fraction = pc.and_(pc.less(size, 1), pc.greater_equal(size, 0.01))
         zeros = pc.or_(pc.and_(zeros, pc.invert(fraction)), pc.starts_with(texts, "00"))
-    if pc.any(zeros).as_py() and matches(pc.filter(texts, zeros), r"^0\d").any():
+    if pc.any(zeros).as_py() and matches(pc.filter(texts, zeros), r"^0[\dxX]").any():
         return True
     return bool(floating and pc.any(pc.greater(size, 1e17)).as_py() and matches(texts, r"^[+-]?\d{19,}$").any())
 

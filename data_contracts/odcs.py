@@ -91,6 +91,8 @@ def _contract(document: OpenDataContractStandard) -> Contract:
     if len(tables) != 1 or not tables[0].properties:
         raise _Problem(f"schema: expected exactly one table with properties, found {len(tables)} tables")
     table = tables[0]
+    if any(rule.type != "text" for rule in table.quality or []):
+        raise _Problem(f"schema.{table.name}.quality: rules about the whole table are not checked by Leitstand")
     custom = _custom(document, CONTRACT_PROPERTIES, "customProperties")
     given = {
         "id": document.id,

@@ -175,8 +175,10 @@ def _source(source: Source, spec: ProjectSpec, folder: Path, settings: Settings)
         return source
     if source.sample is not None:  # made by sample.py from the seed
         return [source.sample, spec.split.seed, _hash([folder / "sample.py"])]
-    place = settings.workspace / (source.file or source.folder or "")
-    return _hash(sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place], place)
+    place = settings.workspace / (source.file or source.folder or Path()).expanduser()
+    content = _hash(sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place], place)
+    how = source.model_dump(mode="json", exclude_defaults=True, exclude={"file", "folder"})  # another sheet, another decimal mark
+    return [how, content] if how else content
 
 
 def _hash(files: Sequence[Path], below: Path | None = None) -> str:

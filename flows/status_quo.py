@@ -102,7 +102,8 @@ def read(desk: Desk, source: Source) -> pd.DataFrame:
     SourceError
         If it cannot be read.
     """
-    return read_table(source, desk.settings.workspace, desk.settings.root / "samples" / desk.project.name)
+    samples = desk.settings.root / "samples" / desk.project.name
+    return read_table(source, desk.settings.workspace, samples, desk.project.contract)
 
 
 def describe(source: Source) -> str:

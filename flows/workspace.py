@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flows.warming import Tools
 from leitstand import folders
 from leitstand import project as projects
+from leitstand.contract import Contract
 from leitstand.errors import ProjectError, UsageError
 from leitstand.project import Project
 from leitstand.spec import ProjectSpec, Source, load_spec, parse_spec
@@ -81,8 +82,12 @@ def with_data(project: Project, data: Path | None) -> Project:
     return Project(spec, project.contract, project.folder, project.functions)
 
 
-def read_table(source: Source, workspace: Path, samples: Path | None = None) -> "pd.DataFrame":
+def read_table(source: Source, workspace: Path, samples: Path | None = None, contract: Contract | None = None) -> "pd.DataFrame":
     """Return one source's table as it stands there: from a file, a folder, a database, or the built-in ``samples``.
+
+    Parameters
+    ----------
+    contract : says which columns are texts, so that a code such as 1.10 stays what it is; None where there is none yet
 
     Raises
     ------
@@ -95,7 +100,7 @@ def read_table(source: Source, workspace: Path, samples: Path | None = None) -> 
         return read_database(source)
     from data_contracts.reading import read_source
 
-    return read_source(source, base=workspace, samples=samples)
+    return read_source(source, base=workspace, samples=samples, contract=contract)
 
 
 class Desk:

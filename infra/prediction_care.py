@@ -18,6 +18,9 @@ CHUNK_ROWS = 1000  # deleted in one transaction: some 20 ms, in which others wai
 _SCAN_ROWS = 5000
 
 
+TRUTH = {"true": 1, "false": 0}  # as a batch logs them
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A value to search for, as a person types it.
@@ -25,12 +28,12 @@ class Wanted:
     Parameters
     ----------
     value : found in texts that equal it, in numbers of that value (also 7 for 7.0), and in ``true`` and ``false``
-    pseudonym : under which it may be logged; None where it has none
+    others : texts that stand for it too: its pseudonyms, other ways to write it
     """
 
     column: str
     value: str
-    pseudonym: str | None = None
+    others: frozenset[str] = frozenset()
 
     def matches(self, found: object) -> bool:
         """Whether a logged value is the one that is searched for."""
@@ -39,8 +42,9 @@ class Wanted:
         if isinstance(found, bool):
             return self.value.lower() == str(found).lower()
         if isinstance(found, int | float):
-            return found == as_number(self.value)
-        return found in (self.value, self.pseudonym)
+            number = TRUTH.get(self.value.lower(), as_number(self.value))
+            return found == number
+        return found == self.value or found in self.others
 
 
 @dataclass(frozen=True)

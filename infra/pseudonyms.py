@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,11 @@ class Pseudonymiser:
         return row | {name: self.of(name, row[name]) for name in present} if present else row
 
     def of(self, column: str, value: object) -> str:
-        """Return the pseudonym of one value; 7 and 7.0 have the same."""
-        if isinstance(value, float) and value.is_integer():
+        """Return the pseudonym of one value; 7 and 7.0 have the same, true and 1, and a moment and its text in ISO 8601."""
+        if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
             value = int(value)
+        elif isinstance(value, datetime):
+            value = value.isoformat()
         message = f"{column}\0{value}".encode("utf-8", "surrogatepass")
         return PREFIX + hmac.digest(self._key, message, "sha256")[:16].hex()
 

@@ -78,10 +78,13 @@ def estimates(
 def paired_gain(metric: Metric, truth: np.ndarray, new: Predictions, old: Predictions, blocks: bool = False) -> Estimate:
     """Return how much better ``new`` is than ``old`` on the same rows, with its interval; positive is better for every metric.
 
-    Both are weighted by the same resamples, so that what they share cancels out.
+    Both are weighted by the same resamples, so that what they share cancels out. A resample from which the metric cannot tell, such as one
+    without a single positive, shows no gain.
     """
     found = draws({"new": metric.of(truth, new), "old": metric.of(truth, old)}, len(truth), blocks)
     gains = metric.gain(found["new"], found["old"])
+    if np.isfinite(gains).any():
+        gains = np.where(np.isfinite(gains), gains, 0.0)
     return Estimate(float(metric.gain(metric(truth, new), metric(truth, old))), *_bounds(gains))
 
 

@@ -81,6 +81,11 @@ class Column(Frozen):
         return self.type in ("integer", "number")
 
     @property
+    def is_guarded(self) -> bool:
+        """Whether values of others must not be shown: personal data, and all that the log keeps under a pseudonym."""
+        return self.personal_data != "none" or self.is_pseudonymised
+
+    @property
     def is_pseudonymised(self) -> bool:
         """Whether the prediction log keeps a pseudonym in place of the value. Numbers stay by default: drift is read from them."""
         return self.pseudonymise if self.pseudonymise is not None else self.personal_data != "none" and self.type == "string"

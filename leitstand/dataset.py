@@ -103,10 +103,15 @@ def training_and_holdout(dataset: Dataset, fresh: int = 0) -> tuple[Dataset, Dat
     Raises
     ------
     NotEnoughData
-        If one side would be empty.
+        If one side would be empty, or the hold-out has one class only.
     """
     settings = dataset.project.spec.split
     held = holdout_mask(settings, dataset.features, dataset.target, dataset.groups, dataset.discrete, fresh)
+    if dataset.project.spec.task != "regression" and len(np.unique(dataset.target[held])) < 2:
+        name, value = dataset.project.name, dataset.target[held][0]
+        raise NotEnoughData(
+            "errors.one_class_held_out", project=name, rows=int(held.sum()), value=value, strategy=settings.strategy
+        )
     return dataset.take(training_mask(settings, held)), dataset.take(held)
 
 
@@ -117,7 +122,7 @@ def in_order(project: Project, accepted: pd.DataFrame) -> pd.DataFrame:
     if data.time is None:
         return frame
     order = [name for name in (data.time, data.series) if name is not None]
-    return frame.sort_values(order, kind="stable", ignore_index=True)
+    return frame.sort_values(order, kind="stable", na_position="first", ignore_index=True)  # the newest rows have a time
 
 
 def class_values(values: pd.Series, column: Column) -> np.ndarray:

@@ -102,7 +102,7 @@ def newest(project: Project, frame: pd.DataFrame) -> pd.DataFrame:
     if data.most_rows is None or len(frame) <= data.most_rows:
         return frame.reset_index(drop=True)
     if data.time is not None:
-        frame = frame.sort_values(data.time, kind="stable")
+        frame = frame.sort_values(data.time, kind="stable", na_position="first")
     return frame.tail(data.most_rows).reset_index(drop=True)
 
 
@@ -154,7 +154,7 @@ def _in_order(project: Project, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.n
     if data.time is None:
         return frame, np.arange(len(frame))
     by = list(dict.fromkeys([data.time, *([data.series] if data.series else []), *project.contract.primary_key]))
-    ordered = frame.sort_values(by, kind="stable")
+    ordered = frame.sort_values(by, kind="stable", na_position="first")
     return ordered.reset_index(drop=True), ordered.index.to_numpy()
 
 

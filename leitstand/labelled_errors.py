@@ -49,6 +49,8 @@ def _classes(project: Project, values: pd.Series) -> np.ndarray:
 
 
 def _anomalous(project: Project, labels: pd.Series) -> np.ndarray:
-    """Return which rows were anomalous; a label says so itself, or gives the target's value."""
-    normal = project.spec.data.normal
-    return np.array([value if isinstance(value, bool | np.bool_) else value != normal for value in labels], dtype=bool)
+    """Return which rows were anomalous; a label says so itself, or gives the target's value. Of a target of true and false it is the value."""
+    normal, own = project.spec.data.normal, project.contract.column(project.spec.data.target).type == "boolean"
+    return np.array(
+        [value if isinstance(value, bool | np.bool_) and not own else value != normal for value in labels], dtype=bool
+    )

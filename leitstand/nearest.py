@@ -53,7 +53,7 @@ class Examples:
     def __init__(self, model: TrainedModel, project: Project, rows: pd.DataFrame) -> None:
         self._model, self._project = model, project
         inputs = pd.DataFrame() if rows.empty else self._inputs(rows)
-        classified = {column.name for column in project.contract.columns if column.personal_data != "none"}
+        classified = {column.name for column in project.contract.columns if column.is_guarded}
         known = project.input_contract.names
         self._names = [name for name in inputs.columns if contract_column(name, known) not in classified]
         if inputs.empty or not self._names:

@@ -70,18 +70,36 @@ def folds(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (training positions, validation positions) of the cross-validation on the training part.
 
-    Under ``time`` validation is always later than training. Fewer folds than asked for when a class or the groups do not suffice.
+    Under ``time`` validation is always later than training, under ``stratified`` exact duplicates are never parted. Fewer folds than asked for
+    when a class or the groups do not suffice.
     """
+    if split.strategy == "stratified":
+        yield from _folds_of_distinct(split, features, target, discrete)
+        return
     count = _fold_count(split, target, groups, discrete)
     if split.strategy == "time":
         yield from TimeSeriesSplit(count, gap=split.gap_rows).split(features)
-    elif split.strategy == "group":
-        chooser = StratifiedGroupKFold(count) if discrete else GroupKFold(count)
-        yield from chooser.split(features, target.astype(str) if discrete else target, groups)
-    elif discrete:
-        yield from StratifiedKFold(count, shuffle=True, random_state=split.seed).split(features, target.astype(str))
-    else:
-        yield from KFold(count, shuffle=True, random_state=split.seed).split(features)
+        return
+    chooser = StratifiedGroupKFold(count) if discrete else GroupKFold(count)
+    yield from chooser.split(features, target.astype(str) if discrete else target, groups)
+
+
+def _folds_of_distinct(
+    split: Split, features: pd.DataFrame, target: np.ndarray, discrete: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield folds of the distinct rows, each with its duplicates; by class where every class has rows of its own that suffice."""
+    _, first, place = np.unique(_hash(features, split.seed), return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as the rows stand
+    distinct, place = first[order], np.argsort(order)[place.reshape(-1)]
+    if len(distinct) < 2:
+        raise NotEnoughData("errors.too_few_folds", strategy=split.strategy)
+    chooser: KFold | StratifiedKFold = KFold(min(split.folds, len(distinct)), shuffle=True, random_state=split.seed)
+    classes = target[distinct].astype(str)
+    by_class = discrete and (len(distinct) == len(target) or np.unique(classes, return_counts=True)[1].min() > 1)
+    if by_class:
+        chooser = StratifiedKFold(_fold_count(split, classes, None, discrete), shuffle=True, random_state=split.seed)
+    for inside, outside in chooser.split(distinct.reshape(-1, 1), classes if by_class else None):
+        yield np.flatnonzero(np.isin(place, inside)), np.flatnonzero(np.isin(place, outside))
 
 
 def _fold_count(split: Split, target: np.ndarray, groups: np.ndarray | None, discrete: bool) -> int:

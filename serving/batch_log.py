@@ -10,6 +10,7 @@ from data_contracts.odcs_text import write_atomically
 from infra.prediction_entries import LoggedPrediction, plain
 from infra.prediction_log import PredictionLog
 from infra.releases import Release
+from leitstand.now import now
 from leitstand.project import Project
 from serving.answers import fingerprint
 from serving.batch_answers import conformed, id_column
@@ -35,7 +36,7 @@ def write_log(job: BatchJob, project: Project, version: int, log: PredictionLog,
         since = datetime.fromisoformat(state.logging_since)
         known = set(log.read(project.name, model_version=version, since=since)["id"])
     while state.logged < len(state.parts):
-        state.logging_since = state.logging_since or datetime.now(UTC).isoformat()
+        state.logging_since = state.logging_since or now().isoformat()
         job.save()
         if state.parts[state.logged]:
             rows = _rows(job.part(state.logged), project, job.ids, pseudonymise)

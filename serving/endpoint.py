@@ -146,8 +146,8 @@ class Endpoint:
         return request.id, request.rows
 
     def answer(self, asked: Sequence[Asked]) -> list[Answered | Problem]:
-        """Return the answers to several requests, computed together where none brings a history of its own."""
-        if self._array is None and len(asked) > 1 and any(one.history for one in asked):
+        """Return the answers to several requests, computed together where no row hangs on another: no client may see another's rows."""
+        if self._array is None and len(asked) > 1 and self.project.spec.data.history_rows:
             return [answered for one in asked for answered in self.answer([one])]
         try:
             predictions, advice = self._with_frame(asked) if self._array is None else self._with_array(asked, self._array)
@@ -190,7 +190,11 @@ class Endpoint:
             raise DataError("compiling.no_answer") from error
         if isinstance(self.released, RuledRelease):  # advice reads what a model answers with, such as an interval
             return predictions, [None] * len(predictions)
-        return predictions, self.project.advise(frame.iloc[len(history) :], predictions)
+        advice: list[Any] = []
+        for one in asked:  # each on its own: advice may look at all rows of a request
+            rows = np.arange(len(advice), len(advice) + len(one.rows))
+            advice += self.project.advise(frame.iloc[len(history) + rows], predictions.take(rows))
+        return predictions, advice
 
     def _split(self, asked: Sequence[Asked], predictions: Predictions, advice: Sequence[Any]) -> list[Answered | Problem]:
         made = outputs(predictions, self.project.spec.serving.confidence_floor, self.fallback)

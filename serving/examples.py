@@ -24,7 +24,7 @@ def typical(contract: Contract, reference: pd.DataFrame) -> dict[str, Scalar]:
     found = {
         column.name: _usual(column, reference[column.name].dropna())
         for column in contract.columns
-        if column.personal_data == "none" and column.name in reference.columns
+        if not column.is_guarded and column.name in reference.columns
     }
     return {name: value for name, value in found.items() if value is not None}
 

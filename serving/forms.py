@@ -16,6 +16,7 @@ from leitstand.contract import Column, Contract
 from leitstand.spec import Serving
 from serving.problems import Problem, clipped, saying
 from serving.request import Scope, header, next_message, too_large
+from serving.schema import GERMAN_NUMBER
 
 FORM = b"multipart/form-data"
 ANYTHING = "application/octet-stream"  # what a client says that does not know better
@@ -61,6 +62,20 @@ async def form_as_json(scope: Scope, receive: Any, contract: Contract, limits: S
     return orjson.dumps({"rows": [row]})
 
 
+def refuse_foreign_page(scope: Scope) -> None:
+    """Refuse a form that a page of another site made a browser send: for forms no browser asks first, and it adds a key that it remembers.
+
+    Browsers say where a request comes from (W3C, Fetch Metadata Request Headers); programs do not.
+
+    Raises
+    ------
+    Problem
+        403.
+    """
+    if header(scope, b"sec-fetch-site") not in (b"", b"none", b"same-origin"):
+        raise Problem(403, "foreign_page", saying("serving.foreign_page"))
+
+
 async def _bounded(receive: Any, limits: Serving) -> AsyncGenerator[bytes, None]:
     most, size, more = int(limits.max_body_mb * 1_000_000), 0, True
     while more:
@@ -83,7 +98,7 @@ def _typed(value: str, column: Column) -> Any:
     """Return the text of a part as JSON has its column; what does not fit stays a text, which the contract then refuses by name."""
     if column.type == "boolean":
         return TRUTH.get(value.strip().lower(), value)
-    if not column.is_number:
+    if not column.is_number or (column.decimal == "," and GERMAN_NUMBER.fullmatch(value)):
         return value
     try:
         number = int(value) if column.type == "integer" else float(value)

@@ -119,7 +119,7 @@ def _settings(
 
 def _ranges(project: Project, card: ModelCard) -> dict[str, tuple[float, float]]:
     """Return what training has seen of the columns that say nothing of a person."""
-    open_to_all = {column.name for column in project.input_contract.columns if column.personal_data == "none"}
+    open_to_all = {column.name for column in project.input_contract.columns if not column.is_guarded}
     return {name: seen for name, seen in card.ranges.items() if name in open_to_all and all(map(math.isfinite, seen))}
 
 

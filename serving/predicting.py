@@ -13,7 +13,7 @@ from infra.prediction_entries import Role
 from leitstand.errors import StateError
 from leitstand.texts import Language
 from serving.endpoint import Answered, Asked, Endpoint, without_values
-from serving.forms import form_as_json, is_form
+from serving.forms import form_as_json, is_form, refuse_foreign_page
 from serving.metrics import Metrics
 from serving.protection import Guard, security_headers
 from serving.queue import Queue, new_request_id, overloaded
@@ -86,7 +86,8 @@ class Predicting:
         trial = endpoint.rollout
         if trial is not None and trial.takes(request_id):
             try:
-                return await self._queue.answer(trial.endpoint, asked, client, started, "canary", request_id), "canary"
+                async with asyncio.timeout(endpoint.project.spec.serving.timeout_seconds / 2):  # the rest is the champion's
+                    return await self._queue.answer(trial.endpoint, asked, client, started, "canary", request_id), "canary"
             except StateError:
                 raise
             except Exception as error:  # a challenger's fault is not the client's
@@ -124,5 +125,6 @@ async def body_of(endpoint: Endpoint, scope: Scope, receive: Any) -> bytes:
     """Return the body of a request as JSON; projects with files take forms too."""
     limits = endpoint.project.spec.serving
     if endpoint.takes_files and is_form(scope):
+        refuse_foreign_page(scope)
         return await within(limits, form_as_json(scope, receive, endpoint.project.input_contract, limits))
     return await read_body(scope, receive, limits)

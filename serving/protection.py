@@ -159,6 +159,8 @@ class Guard:
         except Problem as problem:
             problem.headers |= ASK_IN_BROWSER
             self._refuse(problem, client_host, "*")
+        self._count(entry.key.client, "*", entry.minute)
+        self._used.add(entry.key.id)
         return lambda project: entry.may(project, "read") or entry.may(project, "predict")
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], client_host: str, project: str, right: Right) -> str:

@@ -20,6 +20,7 @@ from serving.problems import MEDIA_TYPE, ProblemDocument
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
+TRAILER_BYTES = 600_000  # that brought neither a head nor a part of a body; one read of the socket may hold 256 kB
 SMALL_BODY = 16_000  # bytes; a longer one is better stopped by the application than read to its end for nothing
 Refuse = Callable[[bytes, Sequence[tuple[bytes, bytes]]], bytes | None]
 """From the target and the headers of a POST to the rest of a whole answer after the status line and the server's headers; None to let it pass."""
@@ -32,6 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Says what is refused with 503 before the application sees it; the same for all connections of the process."""
     _timer: asyncio.TimerHandle | None = None
     _read = 0
+    _fruitless = 0
     _refusal: bytes | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -51,7 +53,10 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._read > HEAD_BYTES and b"\r\n\r\n" not in data:
                 self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
+        self._fruitless += len(data)
         super().data_received(data)
+        if self._fruitless > TRAILER_BYTES and not self.transport.is_closing():
+            self.transport.close()  # trailers without end behind a chunked body, all of which would be kept
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or could be taken for two different requests."""
@@ -66,6 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to wait for the end of the head."""
+        self._fruitless = 0
         if self._timer is None:
             self._begin()
         super().on_message_begin()
@@ -79,6 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; that of a refused request is dropped."""
+        self._fruitless = 0
         if self._refusal is None:
             super().on_body(body)
 

@@ -50,7 +50,8 @@ class Receiving:
         id_, rows = endpoint.read_new_rows(await read_body(scope, receive, limits))
         self._guard.charge(client, project.name, len(rows))
         content = orjson.dumps(rows, option=orjson.OPT_SORT_KEYS)
-        known_by = f"id:{id_}" if id_ is not None else hashlib.sha256(content).hexdigest()[:60]
+        named = b"" if id_ is None else f"{client}\0{id_}\0".encode()  # other rows under an id that was used are no repetition
+        known_by = hashlib.sha256(named + content).hexdigest()[:60]
         async with asyncio.timeout(limits.timeout_seconds):
             fresh = await asyncio.to_thread(
                 self._received.keep, project.name, known_by, content.decode(), len(rows), f"http:{client}"

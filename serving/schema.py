@@ -36,7 +36,7 @@ EXACT = 2**53  # integers beyond this are not exact as float64, which is what a 
 CLOSED = ConfigDict(extra="forbid")
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NO_NUL: JsonDict = {"pattern": "\\u0000"}  # PostgreSQL has no text with NUL
-GERMAN_NUMBER = re.compile(r"^[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]{1,15})(,[0-9]{1,15})?$")
+GERMAN_NUMBER = re.compile(r"^[+-]?([1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]{1,15})(,[0-9]{1,15})?$")
 Row = Mapping[str, Any]
 
 

@@ -1,5 +1,6 @@
 """Commands about the prediction log: log stats, show, erase and prune."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -176,13 +177,22 @@ def _search(predictions: "PredictionLog", project: str, column: str, value: str)
     from infra.prediction_care import Wanted, as_number, search
     from infra.pseudonyms import pseudonym_of
     from leitstand.errors import UnknownName
+    from serving.times import parse_time
 
     contract = _contract(project)
     known = {one.name: one for one in contract.columns} if contract else {}
-    is_number = column in known and known[column].is_number
-    typed = as_number(value) if is_number else None
-    pseudonym = pseudonym_of(settings(), column, value if typed is None else typed)
-    found = search(predictions.database, project, Wanted(column, value, pseudonym))
+    written: set[object] = {value}
+    if column in known and known[column].is_number:
+        written |= {as_number(value)} - {None}
+    elif column in known and known[column].type == "boolean":
+        written |= {value.lower() == "true", value.capitalize()}
+    elif column in known and known[column].type in ("date", "timestamp"):
+        with suppress(ValueError):
+            moment = parse_time(value)
+            written |= {moment.isoformat(), str(moment)}
+    pseudonyms = {pseudonym_of(settings(), column, one) for one in written}
+    texts = frozenset(one for one in (*pseudonyms, *written) if isinstance(one, str))
+    found = search(predictions.database, project, Wanted(column, value, texts))
     if column not in known and column not in found.columns:
         raise UnknownName("column", column, found.columns | set(known))
     return found

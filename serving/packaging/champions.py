@@ -49,7 +49,7 @@ class Champion:
     def personal(self) -> tuple[str, ...]:
         """Columns whose values are personal data, or are kept as pseudonyms only: rows with them stay at home."""
         columns = self.project.contract.columns
-        return tuple(column.name for column in columns if column.personal_data != "none" or column.is_pseudonymised)
+        return tuple(column.name for column in columns if column.is_guarded)
 
     @property
     def has_rows(self) -> bool:

@@ -79,7 +79,7 @@ def test_a_search_finds_value_and_pseudonym_in_its_own_project_and_column(log: P
         log, {"customer": "4711"}, {"customer": "p:abc"}, {"customer": "4712"}, {"order": "4711"}, {}, {"customer": "\x00"}
     )
     written(log, {"customer": "4711"}, project="other")
-    found = search(log.database, "demo", Wanted("customer", "4711", "p:abc"))
+    found = search(log.database, "demo", Wanted("customer", "4711", frozenset({"p:abc"})))
     assert sorted(found.ids) == sorted(ids[:2])
     assert found.columns == {"customer", "order"}
     assert search(log.database, "nobody", Wanted("customer", "4711")).ids == ()

@@ -212,6 +212,8 @@ def test_the_schema_takes_exactly_what_the_service_takes(column: Column) -> None
         body = json.loads(json.dumps({"rows": [{"x": value}]}))
         if "NaN" in json.dumps(value) or "Infinity" in json.dumps(value):
             return  # no JSON
+        if isinstance(value, str) and value.endswith("\n"):
+            return  # "$" matches before it in Python, by which this test reads patterns, but not in JSON Schema (ECMA-262)
         try:
             model.model_validate_json(json.dumps(body))
         except ValidationError:
