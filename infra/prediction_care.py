@@ -18,9 +18,6 @@ CHUNK_ROWS = 1000  # deleted in one transaction: some 20 ms, in which others wai
 _SCAN_ROWS = 5000
 
 
-TRUTH = {"true": 1, "false": 0}  # as a batch logs them
-
-
 @dataclass(frozen=True)
 class Wanted:
     """A value to search for, as a person types it.
@@ -28,12 +25,12 @@ class Wanted:
     Parameters
     ----------
     value : found in texts that equal it, in numbers of that value (also 7 for 7.0), and in ``true`` and ``false``
-    others : texts that stand for it too: its pseudonyms, other ways to write it
+    others : what stands for it too: its pseudonyms, other ways to write it, 1 for ``true`` in a column of truth values
     """
 
     column: str
     value: str
-    others: frozenset[str] = frozenset()
+    others: frozenset[str | int] = frozenset()
 
     def matches(self, found: object) -> bool:
         """Whether a logged value is the one that is searched for."""
@@ -42,8 +39,7 @@ class Wanted:
         if isinstance(found, bool):
             return self.value.lower() == str(found).lower()
         if isinstance(found, int | float):
-            number = TRUTH.get(self.value.lower(), as_number(self.value))
-            return found == number
+            return found == as_number(self.value) or found in self.others
         return found == self.value or found in self.others
 
 

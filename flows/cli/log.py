@@ -185,14 +185,14 @@ def _search(predictions: "PredictionLog", project: str, column: str, value: str)
     if column in known and known[column].is_number:
         written |= {as_number(value)} - {None}
     elif column in known and known[column].type == "boolean":
-        written |= {value.lower() == "true", value.capitalize()}
+        written |= {int(value.lower() == "true"), value.capitalize()}
     elif column in known and known[column].type in ("date", "timestamp"):
         with suppress(ValueError):
             moment = parse_time(value)
             written |= {moment.isoformat(), str(moment)}
     pseudonyms = {pseudonym_of(settings(), column, one) for one in written}
-    texts = frozenset(one for one in (*pseudonyms, *written) if isinstance(one, str))
-    found = search(predictions.database, project, Wanted(column, value, texts))
+    others = frozenset(one for one in (*pseudonyms, *written) if isinstance(one, str | int))
+    found = search(predictions.database, project, Wanted(column, value, others))
     if column not in known and column not in found.columns:
         raise UnknownName("column", column, found.columns | set(known))
     return found

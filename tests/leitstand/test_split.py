@@ -86,3 +86,22 @@ def test_folds_are_fewer_when_a_class_is_rare() -> None:
     features, _ = table(60)
     target = np.array([1] * 3 + [0] * 57)
     assert len(list(folds(STRATIFIED, features, target, None, discrete=True))) == 3
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_duplicates_are_never_parted_by_the_folds(discrete: bool) -> None:
+    features, target = table(60)
+    again = np.tile(np.arange(60), 4)
+    found = list(folds(STRATIFIED, features.iloc[again].reset_index(drop=True), target[again], None, discrete))
+    assert len(found) == STRATIFIED.folds
+    assert sorted(np.concatenate([outside for _, outside in found])) == list(range(240))
+    for inside, outside in found:
+        assert not set(again[inside]) & set(again[outside])
+
+
+def test_few_distinct_rows_still_make_folds() -> None:
+    features = pd.DataFrame({"a": ["x", "y", "z"] * 40})
+    target = np.array([0, 0, 1] * 40)
+    found = list(folds(STRATIFIED, features, target, None, discrete=True))
+    assert len(found) == 3
+    assert sorted(np.concatenate([outside for _, outside in found])) == list(range(120))

@@ -56,6 +56,16 @@ def test_requests_answered_together_get_what_they_get_alone(stage: Any) -> None:
         assert one == other
 
 
+def test_no_request_sees_the_rows_of_another(stage: Any) -> None:
+    line = endpoint(stage, "line")
+    assert line.project.spec.data.history_rows
+    asked = [line.read(body(stage, "line", 1, start)) for start in (0, 1, 40)]
+    together = [json.loads(one.body)["predictions"][0] for one in line.answer(asked)]
+    alone = [json.loads(line.answer([one])[0].body)["predictions"][0] for one in asked]
+    for one, other in zip(together, alone, strict=True):
+        assert {**one, "id": ""} == {**other, "id": ""}
+
+
 def test_the_log_gets_what_was_answered(stage: Any) -> None:
     cells = endpoint(stage, "cells")
     (answered,) = cells.answer([cells.read(body(stage, "cells", 2))])
