@@ -46,6 +46,8 @@ class Compilation(BaseModel):
         score and threshold
     flipped : rows with another class, or on the other side of the threshold
     inputs : in the order of the model's features
+    no_gaps : inputs, numbers and dates, without which the original refuses a row
+    most : the largest number that the original takes; None for any
     output : what the graph answers with
     classes : in the order of the probabilities
     """
@@ -61,6 +63,8 @@ class Compilation(BaseModel):
     worst: float | None = None
     flipped: int = 0
     inputs: tuple[Input, ...] = ()
+    no_gaps: tuple[str, ...] = ()
+    most: float | None = None
     output: Literal["probabilities", "value", "score"] = "value"
     classes: tuple[Scalar, ...] = ()
 

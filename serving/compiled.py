@@ -47,6 +47,7 @@ class CompiledEstimator:
         self.classes_ = np.asarray(compilation.classes)
         self._names = [column.name for column in compilation.inputs]
         self._numbers = all(column.kind == "number" for column in compilation.inputs)
+        self._no_gaps = _places(compilation)
         self._codes = {column.name: _codes(column) for column in compilation.inputs if column.kind == "text"}
         self._session = _session(graph, threads)
 
@@ -100,6 +101,8 @@ class CompiledEstimator:
         if self.compilation.output != output:
             raise AttributeError(f"the model answers with {self.compilation.output}, not with {output}")
         matrix = self.matrix(X)
+        if self._refuses(matrix):
+            raise DataError("compiling.no_answer")
         if len(matrix) <= ROWS_AT_ONCE:
             answer = self._run(matrix)
         else:
@@ -109,9 +112,25 @@ class CompiledEstimator:
             raise DataError("compiling.no_answer")
         return answer
 
+    def _refuses(self, matrix: np.ndarray) -> bool:
+        """Return whether the original would refuse one of the rows: the graph itself has an answer to everything."""
+        if len(self._no_gaps) and np.isnan(matrix[:, self._no_gaps]).any():
+            return True
+        return self.compilation.most is not None and bool((np.abs(matrix) > self.compilation.most).any())
+
     def _run(self, matrix: np.ndarray) -> np.ndarray:
         answer: np.ndarray = self._session.run(None, {"X": np.ascontiguousarray(matrix, dtype=np.float64)})[0]
         return answer
+
+
+def _places(compilation: Compilation) -> np.ndarray:
+    """Return the columns of the matrix in which nothing may be missing."""
+    places, start = [], 0
+    for column in compilation.inputs:
+        if column.name in compilation.no_gaps:
+            places.append(start)
+        start += column.width
+    return np.asarray(places, dtype=np.intp)
 
 
 def load_compiled(folder: Path, model_sha256: str, threads: int = 1) -> CompiledEstimator | None:

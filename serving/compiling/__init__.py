@@ -7,6 +7,7 @@ now and then skl2onnx, none of which the service has to hold. See docs/decisions
 import hashlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -89,9 +90,28 @@ def _compiled(model: TrainedModel, holdout: pd.DataFrame, model_sha256: str) -> 
         found = compare(model, compiled, gaps)
         worst, flipped = max(worst, found[0]), flipped + found[1]
     if worst <= TOLERANCE and flipped == 0:
-        return graph, described.model_copy(update={"rows": len(holdout), "worst": worst})
+        refused = {"no_gaps": _refused_gaps(model, holdout), "most": _most(model, holdout)}
+        return graph, described.model_copy(update={"rows": len(holdout), "worst": worst, **refused})
     shown = worst if np.isfinite(worst) else None
     return b"", unused.model_copy(update={"reason": "differs", "rows": len(holdout), "worst": shown, "flipped": flipped})
+
+
+def _refused_gaps(model: TrainedModel, inputs: pd.DataFrame) -> tuple[str, ...]:
+    """Return the numbers and dates without which the model refuses a row that it takes otherwise."""
+    row = inputs[inputs.notna().all(axis=1)].head(1)
+    if row.empty or not _answers(model, row):
+        return ()
+    able = [name for name in inputs if not pd.api.types.is_object_dtype(inputs[name])]
+    return tuple(str(name) for name in able if not _answers(model, row.assign(**{str(name): row[name].where(row[name].isna())})))
+
+
+def _most(model: TrainedModel, inputs: pd.DataFrame) -> float | None:
+    """Return the largest number that the model takes: that of float32 where it computes with such, None for any."""
+    row, largest = inputs.head(1), float(np.finfo(np.float32).max)
+    numbers = [str(name) for name in inputs.select_dtypes("number")]
+    if not numbers or not _answers(model, row) or _answers(model, row.assign(**dict.fromkeys(numbers, 10 * largest))):
+        return None
+    return largest
 
 
 def describe_inputs(model: TrainedModel, inputs: pd.DataFrame) -> tuple[Input, ...]:
@@ -166,9 +186,11 @@ def probes(inputs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answers(model: TrainedModel, inputs: pd.DataFrame) -> bool:
-    """Return whether the original takes gaps at all."""
+    """Return whether the original takes such rows at all."""
     try:
-        model.answer(inputs)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # absurd values are part of the trial
+            warnings.simplefilter("ignore")
+            model.answer(inputs)
     except ValueError:
         return False
     return True

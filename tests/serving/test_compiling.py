@@ -22,6 +22,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     IsolationForest,
+    RandomForestRegressor,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -37,6 +38,7 @@ from threadpoolctl import threadpool_limits
 
 from infra.releases import COMPILED_FOLDER, HOLDOUT_FILE, MODEL_FOLDER, RELEASE_FILE, Release
 from leitstand.dataset import make_dataset, training_and_holdout
+from leitstand.errors import DataError
 from leitstand.model import ModelCard, TrainedModel
 from leitstand.model_file import save_model
 from leitstand.pipelines import tabular_candidates
@@ -333,6 +335,28 @@ def test_a_release_is_compiled_in_a_process_of_its_own(tmp_path: Path) -> None:
     compiled = load_compiled(tmp_path / COMPILED_FOLDER, sha256)
     assert compiled is not None
     assert compiled.predict(frame) == pytest.approx(model.estimator.predict(frame))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("estimator", [GradientBoostingRegressor(n_estimators=5), RandomForestRegressor(n_estimators=5)])
+def test_what_the_original_refuses_the_compiled_form_refuses(tmp_path: Path, estimator: Any) -> None:
+    frame, number = table()
+    inputs = frame[["n0", "n1"]].fillna(0.0)
+    model = fitted(estimator, inputs[:600], number[:600], "regression")
+    compilation = compile_model(model, inputs[600:], tmp_path / "compiled", "a" * 64)
+    assert compilation.used
+    compiled = TrainedModel(load_compiled(tmp_path / "compiled", "a" * 64), model.card)
+    for odd in (np.nan, 1e39, -1e39):
+        row = inputs[600:601].assign(n1=odd)
+        refused = []
+        for one in (model, compiled):
+            try:
+                one.answer(row)
+                refused.append(False)
+            except (ValueError, DataError):
+                refused.append(True)
+        assert refused[0] == refused[1], odd
+    assert compiled.answer(inputs[600:]).value == pytest.approx(model.answer(inputs[600:]).value)
 
 
 def test_one_broken_release_does_not_keep_the_next_from_being_compiled(tmp_path: Path) -> None:

@@ -16,6 +16,12 @@ def http(service: Any):
 RECORDING = bytes(range(100, 140))
 
 
+def test_a_form_that_a_foreign_page_made_a_browser_send_is_refused(http: httpx.Client) -> None:
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        sent = http.post("/sounds/predict", files={"recording": ("a", RECORDING)}, headers={"Sec-Fetch-Site": site})
+        assert sent.status_code == status, sent.text
+
+
 def test_a_form_is_answered_as_the_same_row_in_json(http: httpx.Client) -> None:
     form = http.post("/sounds/predict", files={"recording": ("../../etc/passwd", RECORDING)}).json()
     row = {"recording": base64.b64encode(RECORDING).decode()}

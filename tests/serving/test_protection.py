@@ -496,6 +496,11 @@ def test_a_page_is_for_this_machine_until_there_is_a_key_and_for_its_holder_then
     for headers in (bearer(made.text), basic("anybody", made.text)):
         may_see = guard.admit_page([(b"host", b"models.example"), *headers], "10.0.0.9")
         assert [may_see(name) for name in ("cells", "line")] == [True, False]
+    slow = store.create("slow", ["cells"], ["read"], per_minute=1, who="anna")
+    guard.refresh()
+    guard.admit_page(bearer(slow.text), "10.0.0.9")
+    with pytest.raises(Problem, match="1 request"):
+        guard.admit_page(bearer(slow.text), "10.0.0.9")
     for wrong in ([], basic("anybody", "wrong"), [(b"authorization", b"Basic ?")], [(b"authorization", b"Basic Og==")]):
         with pytest.raises(Problem) as refusal:
             guard.admit_page(wrong, "127.0.0.1")

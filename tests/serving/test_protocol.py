@@ -60,6 +60,23 @@ def test_a_head_without_end_is_cut_off(address: tuple[str, int]) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 431 ")
 
 
+def test_trailers_without_end_close_the_connection(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        trailers = b"".join(b"X-%d: " % number + b"b" * 1_000 + b"\r\n" for number in range(20_000))  # 20 MB
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(trailers)
+
+
+def test_long_chunked_bodies_are_no_trailers(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(40):
+            client.sendall(b"%x\r\n" % 50_000 + b"b" * 50_000 + b"\r\n")
+        client.sendall(b"0\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 204 ")
+
+
 def test_requests_follow_each_other_on_one_connection(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
         for _ in range(3):
