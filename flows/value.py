@@ -5,13 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.portfolio import errors_in
+from flows.released_card import released_card
 from flows.workspace import Desk
 from infra.answered import answered, labelled_answers
-from infra.history import History, Promotion
+from infra.history import CROWNING, History, Promotion
 from infra.ledger import Ledger
 from leitstand.assumptions import Benefit, Errors
 from leitstand.benefit import business_case
 from leitstand.cash_flow import months_of_full_savings
+from leitstand.contract import Scalar
 from leitstand.errors import ProjectError
 from leitstand.labelled_errors import labelled_errors
 from leitstand.ledger import Account, Balance, Entry, Period, account, balance, closed_periods
@@ -141,10 +143,17 @@ def _account(
             return None
     shown: Errors | None = None
     if found.labelled >= desk.project.spec.monitoring.minimum_labels:
-        shown, rows = labelled_errors(desk.project, labelled_answers(log, name, period.start, period.end))
+        shown, rows = labelled_errors(desk.project, labelled_answers(log, name, period.start, period.end), _positive(desk))
         shown = shown if rows >= desk.project.spec.monitoring.minimum_labels else None
     figures: Mapping[str, float] = benefit.figures() if before is None else before.figures
     return account(period, found, figures, shown, measured, benefit.expected_error)
+
+
+def _positive(desk: Desk) -> Scalar | None:
+    """Return the class that matters to the model in charge, by which its promise was reckoned; None where nobody knows."""
+    version = next((entry.to_version for entry in reversed(_history(desk)) if entry.kind in CROWNING), None)
+    card = None if version is None else released_card(desk.settings, desk.project.name, version)
+    return None if card is None else card.positive
 
 
 def _history(desk: Desk) -> list[Promotion]:

@@ -5,16 +5,18 @@ import pandas as pd
 
 from leitstand.assumptions import Errors, ErrorsPerKind
 from leitstand.conforming import conform
+from leitstand.contract import Scalar
 from leitstand.dataset import class_values
 from leitstand.project import Project
 
 
-def labelled_errors(project: Project, answers: pd.DataFrame) -> tuple[Errors | None, int]:
+def labelled_errors(project: Project, answers: pd.DataFrame, positive: Scalar | None = None) -> tuple[Errors | None, int]:
     """Return the error that labels show, as ``leitstand.benefit.measured_error`` does for a hold-out, and how many labels it rests on.
 
     Parameters
     ----------
     answers : columns ``prediction`` and ``label``, each as it was given; labels that are not of the target's form are passed over
+    positive : the class that matters where project.yaml names none: that of the model in charge
     """
     spec = project.spec
     given = answers.dropna(subset=["prediction", "label"])
@@ -28,9 +30,10 @@ def labelled_errors(project: Project, answers: pd.DataFrame) -> tuple[Errors | N
     else:
         given = given[_readable(project, given["label"])]
         true, said = _classes(project, given["label"]), _classes(project, given["prediction"])
-        if spec.data.positive is None:
+        matters = positive if spec.data.positive is None else spec.data.positive
+        if matters is None:
             return (float((true != said).mean()) if len(given) else None), len(given)
-        true, said = true == spec.data.positive, said == spec.data.positive
+        true, said = true == matters, said == matters
     if not len(given):
         return None, 0
     return ErrorsPerKind(missed=float((true & ~said).mean()), false_alarm=float((~true & said).mean())), len(given)

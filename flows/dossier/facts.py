@@ -1,13 +1,11 @@
 """Everything that a dossier tells, gathered from where it is kept; nothing is computed here that a run has not left."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from data_contracts.odcs import read_contract
 from flows.business import Analysis, analyse
@@ -15,10 +13,10 @@ from flows.dossier.bom import Bom, serving_bom
 from flows.evidence import records, today
 from flows.pilot import PilotCheck, pilot_check
 from flows.portfolio import readiness
+from flows.released_card import released_card
 from flows.stock import Stock, stock_of
 from flows.workspace import contract_path
 from infra.history import History, Promotion
-from infra.releases import MODEL_FOLDER, Releases
 from infra.settings import Settings
 from infra.snapshots import Provenance, SnapshotStore
 from infra.tracking import Run, Tracker
@@ -28,7 +26,6 @@ from leitstand.folders import locate
 from leitstand.law import Duty, duties
 from leitstand.milestones import MilestoneId
 from leitstand.model import ModelCard
-from leitstand.model_file import CARD_FILE
 from leitstand.readiness import Profile
 from leitstand.risk import Classification, classify
 from leitstand.roadmap import Record, Standing, Today, standings
@@ -162,7 +159,7 @@ def gather(project: str, settings: Settings) -> Facts:
         deliveries=deliveries,
         columns=columns,
         run=Tracker(settings).run(pilot.run_id) if pilot and pilot.run_id else None,
-        card=_card(project, settings, pilot),
+        card=None if pilot is None or pilot.model_version is None else released_card(settings, project, pilot.model_version),
         analysis=analyse(project, settings) if spec.benefit else None,
         readiness=readiness(settings),
         monitoring=MonitoringStore(settings).latest(project),
@@ -202,20 +199,6 @@ def _column(values: pd.Series) -> ColumnFacts:
     ordered = len(known) > 0 and (pd.api.types.is_numeric_dtype(known) or pd.api.types.is_datetime64_any_dtype(known))
     low, high = (str(known.min()), str(known.max())) if ordered and known.dtype != bool else (None, None)
     return ColumnFacts(str(values.name), float(values.isna().mean()), int(known.nunique()) if len(known) else None, low, high)
-
-
-def _card(project: str, settings: Settings, pilot: Record | None) -> ModelCard | None:
-    """Return the card of the model from its release; None where there is none on this machine, such as before a promotion."""
-    if pilot is None or pilot.model_version is None:
-        return None
-    releases = Releases(settings)
-    try:
-        file = releases.folder(project, pilot.model_version) / MODEL_FOLDER / CARD_FILE
-        return ModelCard.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValidationError, ValueError):
-        return None
-    finally:
-        releases.close()
 
 
 def _checklist(folder: Path, spec: ProjectSpec) -> tuple[PilotCheck | None, LeitstandError | None]:

@@ -127,6 +127,7 @@ def test_the_error_of_labels_tells_kinds_apart_where_a_class_matters() -> None:
     one_matters = project(parts(20), data={"positive": "bad"})
     assert labelled_errors(one_matters, given) == (ErrorsPerKind(missed=0.25, false_alarm=0.25), 4)
     assert labelled_errors(project(parts(20)), given) == (0.5, 4)
+    assert labelled_errors(project(parts(20)), given, "bad") == (ErrorsPerKind(missed=0.25, false_alarm=0.25), 4)
 
 
 def test_labels_of_another_form_are_passed_over() -> None:
