@@ -67,3 +67,7 @@ def test_codes_are_no_numbers(texts):
 @pytest.mark.parametrize("texts", [["0", "0.5", "-0.25"], ["123456789012345678"], ["0.1234567890123456789"], ["1", None]])
 def test_numbers_are_no_codes(texts):
     assert not numerals.is_code(pa.array(texts), pa.array([None if text is None else float(text) for text in texts]))
+
+
+def test_a_hexadecimal_number_is_a_code() -> None:
+    assert numerals.is_code(pa.array(["0x1A", "0x2B"]), pa.array([26, 43]))

@@ -190,6 +190,11 @@ def test_freshness_in_days_is_read_as_hours(tmp_path):
             "id: press\ncustomProperties: [{property: extraColumns, value: drop}]",
             r"extra_columns: Input should be 'refuse' or 'ignore' \(found 'drop'\)",
         ),
+        (
+            "  properties:",
+            "  quality: [{metric: rowCount, mustBeGreaterThan: 10}]\n  properties:",
+            r"rules about the whole table are not checked",
+        ),
         ("id: press", "id: [press]", r"id: Input should be a valid string"),
     ],
 )

@@ -12,9 +12,11 @@ import pytest
 import yaml
 from workshop import Workshop, parts
 
-from data_contracts.odcs import read_contract
-from flows.workspace import open_project
+from data_contracts.odcs import read_contract, write_contract
+from flows.status_quo import status_quo
+from flows.workspace import Desk, open_project
 from infra.settings import load_settings
+from leitstand.contract import Column
 
 pytestmark = pytest.mark.slow
 
@@ -158,3 +160,15 @@ def test_a_path_is_meant_from_where_the_command_is_called(
     workshop.project()
     arguments = ["contract", "check", "parts"] if command == "check" else ["run", "parts", "--no-service"]
     workshop.done(*arguments, "--data", "more.csv")
+
+
+def test_codes_stay_what_the_contract_says_they_are(workshop: Workshop) -> None:
+    file = workshop.table("codes.csv", parts().assign(batch=lambda frame: np.where(frame.index % 2, "1.10", "1.1")))
+    workshop.done("new", "codes", "--data", file, "--target", "quality")
+    file = workshop.work / "data_contracts" / "codes.odcs.yaml"
+    contract = read_contract(file)
+    columns = tuple(Column(name="batch", type="string") if one.name == "batch" else one for one in contract.columns)
+    write_contract(contract.model_copy(update={"columns": columns}), file)
+    settings = load_settings(home=workshop.home, workspace=workshop.work, database_url=None)
+    frame = status_quo.fn(Desk(open_project("codes", settings), settings)).frame
+    assert sorted(frame["batch"].unique()) == ["1.1", "1.10"]

@@ -3,6 +3,7 @@ import hmac
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -108,3 +109,10 @@ def test_the_contract_says_which_columns_are_pseudonymised() -> None:
         Column(name="shift", type="string", pseudonymise=True),
     )
     assert Contract(id="c", table="t", columns=columns).pseudonymised == ("customer", "diagnosis", "born", "shift")
+
+
+def test_service_and_batch_name_a_date_and_a_truth_value_alike() -> None:
+    names = Pseudonymiser(KEY, [])
+    assert names.of("born", datetime(1980, 5, 17)) == names.of("born", "1980-05-17T00:00:00")
+    assert names.of("smokes", True) == names.of("smokes", 1.0)
+    assert names.of("smokes", True) != names.of("smokes", False)

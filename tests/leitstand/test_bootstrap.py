@@ -59,3 +59,16 @@ def test_no_gain_where_there_is_none() -> None:
     one, other = Predictions(truth + generator.normal(0, 1, 300)), Predictions(truth + generator.normal(0, 1, 300))
     gain = paired_gain(metrics_for("regression")["mae"], truth, one, other)
     assert gain.low < 0 < gain.high
+
+
+def test_a_gain_on_a_single_positive_is_not_certain() -> None:
+    generator = np.random.default_rng(1)
+    metric, truth = metrics_for("classification", 2)["roc_auc"], np.array(["bad"] + ["good"] * 99, dtype=object)
+    certain = 0
+    for _ in range(20):
+        told = []
+        for score in generator.random((2, 100)):
+            value = np.where(score > 0.5, "bad", "good").astype(object)
+            told.append(Predictions(value, score, np.c_[score, 1 - score], ("bad", "good"), "bad"))
+        certain += paired_gain(metric, truth, *told).low > 0
+    assert certain == 0, "in a third of the resamples nobody can tell"

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from builders import parts, project
 
-from leitstand.dataset import make_dataset
+from leitstand.dataset import make_dataset, training_and_holdout
 from leitstand.errors import LeakError, NotEnoughData
 from leitstand.leaks import find_leaks, refuse_leaks
 
@@ -86,3 +86,18 @@ def test_a_column_that_a_person_checked_is_no_leak() -> None:
 
 def test_honest_columns_are_no_leaks() -> None:
     assert not find_leaks(make_dataset(project(parts(1000)), parts(1000)))
+
+
+def test_rows_without_a_time_are_not_taken_for_the_newest() -> None:
+    frame = parts().assign(at=pd.Series(pd.date_range("2026-01-01", periods=200, freq="h")).where(np.arange(200) >= 30))
+    dataset = make_dataset(project(frame, data={"time": "at"}, split={"strategy": "time"}), frame)
+    _, holdout = training_and_holdout(dataset)
+    assert holdout.frame["at"].notna().all()
+
+
+def test_a_hold_out_of_one_class_is_refused_before_anything_is_trained() -> None:
+    frame = parts().assign(at=pd.date_range("2026-01-01", periods=200, freq="h"))
+    frame.loc[150:, "quality"] = "good"
+    dataset = make_dataset(project(frame, data={"time": "at"}, split={"strategy": "time"}), frame)
+    with pytest.raises(NotEnoughData, match=r"All 40 rows that project parts holds out to judge the model are 'good'"):
+        training_and_holdout(dataset)

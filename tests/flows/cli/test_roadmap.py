@@ -72,6 +72,15 @@ def test_changed_data_open_status_quo_and_practice_check(own_parts: Workshop) ->
     assert found["M4"][1] == ["data"]
 
 
+def test_the_same_file_read_in_another_way_is_other_data(own_parts: Workshop) -> None:
+    path = own_parts.work / "projects" / "parts" / "project.yaml"
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+    (source,) = data["sources"].values()
+    own_parts.edit("parts", data={"sources": {name: source | {"decimal": ","} for name in data["sources"]}})
+    found = standing(own_parts)
+    assert {id for id, (status, _) in found.items() if status == "stale"} >= {"M1", "M4"}
+
+
 def test_changed_code_and_readiness_open_theirs(own_parts: Workshop) -> None:
     model = own_parts.work / "projects" / "parts" / "model.py"
     model.write_text(model.read_text(encoding="utf-8") + "\nEXTRA = 1\n", encoding="utf-8")
