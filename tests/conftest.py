@@ -13,12 +13,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as hypothesis
 from post_office import MailServer, WebhookServer, running_mail_server, running_webhook
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from infra.settings import calm_tools
 
 calm_tools()  # here, because OpenMP reads its wait policy once, when the first test module imports scikit-learn
+
+hypothesis.register_profile("leitstand", deadline=None)  # a busy machine must fail no test
+hypothesis.load_profile("leitstand")
 
 USER, PASSWORD = "leitstand", "secret-of-the-plant"
 
