@@ -12,6 +12,7 @@ from data_contracts.dates import looks_like_time, to_time
 from data_contracts.numerals import Decimal, Texts
 from leitstand.errors import SourceError
 
+EXACT = 2**53  # whole numbers up to this are the same as floats
 SAMPLE_ROWS = 2000  # enough to see how a file writes its decimals; when these rows do not say, all are looked at
 
 
@@ -108,11 +109,16 @@ def _cast(texts: Texts) -> pd.Series | None:
             numbers = pc.cast(texts, kind)
         except pa.ArrowInvalid:
             continue
-        if numbers.null_count == len(numbers) or numerals.is_code(texts, numbers):
+        if numbers.null_count == len(numbers) or numerals.is_code(texts, numbers) or _would_be_rounded(numbers):
             return None
         made: pd.Series = numbers.to_pandas()
         return made
     return None
+
+
+def _would_be_rounded(numbers: Texts) -> bool:
+    """Return whether whole numbers beyond what a float keeps would become floats, because one is missing: different ids would be the same."""
+    return pa.types.is_integer(numbers.type) and numbers.null_count > 0 and pc.max(pc.abs(numbers)).as_py() > EXACT
 
 
 def _only_numbers(texts: Texts) -> bool:

@@ -43,6 +43,12 @@ def test_words_for_missing_do_not_turn_numbers_into_texts(missing):
     assert typed.isna().tolist() == [False, True]
 
 
+def test_long_ids_stay_different_when_one_is_missing():
+    ids = [str(90071992547409930 + number) for number in range(4)]
+    assert type_texts(pa.array([*ids, None]), {"."}).dropna().tolist() == ids
+    assert type_texts(pa.array(ids), {"."}).tolist() == [int(one) for one in ids]
+
+
 def test_a_number_that_nothing_decides_is_not_guessed():
     with pytest.raises(Undecided):
         type_texts(pa.array(["1.234", "999"]), set())
