@@ -188,7 +188,8 @@ class Endpoint:
         except ValueError as error:  # scikit-learn's word for rows that a model cannot take, such as missing values
             logger.warning("%s %s", self.project.name, without_values(error))
             raise DataError("compiling.no_answer") from error
-        if isinstance(self.released, RuledRelease):  # advice reads what a model answers with, such as an interval
+        if isinstance(self.released, RuledRelease) or not self.project.defines("advise"):
+            # advice reads what a model answers with, such as an interval
             return predictions, [None] * len(predictions)
         advice: list[Any] = []
         for one in asked:  # each on its own: advice may look at all rows of a request
