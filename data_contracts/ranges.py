@@ -34,11 +34,11 @@ def guess_range(values: pd.Series, unit: str | None, words: set[str]) -> tuple[f
     """
     numbers = values.dropna().to_numpy(dtype=np.float64)
     numbers = numbers[np.isfinite(numbers)]
-    if len(numbers) == 0 or _is_counter(numbers):
+    if len(numbers) == 0 or np.abs(numbers).max() > LARGEST or _is_counter(numbers):
         return None
     low, high = float(numbers.min()), float(numbers.max())
     span = high - low or max(abs(high), 1.0)
-    if span < TINIEST or max(-low, high) > LARGEST:
+    if span < TINIEST:
         return None
     margin_low = margin_high = span
     if low >= 0 and high > SKEWED * float(np.quantile(numbers, 0.99)):
