@@ -10,7 +10,7 @@ def guessed(values, unit=None, *words):
     return guess_range(pd.Series(values, dtype="float64"), unit, set(words))
 
 
-@example([float(-(10**308)), *map(float, range(9)), 1.7e308])  # their difference is no number
+@example([*map(float, range(9)), -1e308, 1.7e308])  # their difference is no number
 @given(st.lists(st.floats(allow_infinity=False, allow_nan=True), min_size=1, max_size=20))
 def test_range_holds_every_value_it_was_guessed_from(values):
     bounds = guessed(values)
