@@ -49,9 +49,9 @@ def book_value(desk: Desk, *, who: str = "leitstand", daily: bool = True) -> lis
         before = {entry.period: entry.account for entry in entries}
         periods = closed_periods(first.time, now())
         wanted = [one for place, one in enumerate(periods) if one.name not in before or place >= len(periods) - KEPT_OPEN]
-        made = []
+        made, measured, positive = [], _measured(history), _positive(desk, history)
         for period in wanted:
-            found = _account(desk, benefit, period, before.get(period.name), _measured(history))
+            found = _account(desk, benefit, period, before.get(period.name), measured, positive)
             entry = ledger.book(desk.project.name, period.name, found, who=who) if found is not None else None
             made += [entry] if entry is not None else []
         return made
@@ -132,7 +132,7 @@ def _benefit(desk: Desk) -> Benefit:
 
 
 def _account(
-    desk: Desk, benefit: Benefit, period: Period, before: Account | None, measured: Mapping[int, Errors]
+    desk: Desk, benefit: Benefit, period: Period, before: Account | None, measured: Mapping[int, Errors], positive: Scalar | None
 ) -> Account | None:
     """Return what the log says about a period today; None where it says nothing new, or less than when it was booked."""
     name, log = desk.project.name, desk.log
@@ -143,15 +143,15 @@ def _account(
             return None
     shown: Errors | None = None
     if found.labelled >= desk.project.spec.monitoring.minimum_labels:
-        shown, rows = labelled_errors(desk.project, labelled_answers(log, name, period.start, period.end), _positive(desk))
+        shown, rows = labelled_errors(desk.project, labelled_answers(log, name, period.start, period.end), positive)
         shown = shown if rows >= desk.project.spec.monitoring.minimum_labels else None
     figures: Mapping[str, float] = benefit.figures() if before is None else before.figures
     return account(period, found, figures, shown, measured, benefit.expected_error)
 
 
-def _positive(desk: Desk) -> Scalar | None:
+def _positive(desk: Desk, history: list[Promotion]) -> Scalar | None:
     """Return the class that matters to the model in charge, by which its promise was reckoned; None where nobody knows."""
-    version = next((entry.to_version for entry in reversed(_history(desk)) if entry.kind in CROWNING), None)
+    version = next((entry.to_version for entry in reversed(history) if entry.kind in CROWNING), None)
     card = None if version is None else released_card(desk.settings, desk.project.name, version)
     return None if card is None else card.positive
 
