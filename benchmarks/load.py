@@ -6,6 +6,7 @@ sending it (Schroeder, Wierman and Harchol-Balter, "Open versus closed: a cautio
 
 import asyncio
 import json
+import resource
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 20.0
-MOST_CONNECTIONS = 900  # below the usual limit of 1024 open files
+MOST_CONNECTIONS = min(4000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 124)  # 900 where 1024 files may be open
 
 
 def nothing(reason: str) -> tuple[int, bytes, bytes]:
@@ -32,7 +33,7 @@ class Seen:
         ``connect`` could not connect, ``silent`` waited in vain, ``closed`` lost its connection
     times : per accepted request when it was due and how long it took, s
     refusals : how long a refusal took, s
-    bodies : per accepted request when it was answered, and the answer
+    bodies : per accepted request when it was answered, and the answer; empty unless ``keep``
     """
 
     answers: Counter[int] = field(default_factory=Counter)
@@ -41,6 +42,7 @@ class Seen:
     bodies: deque[tuple[float, bytes]] = field(default_factory=deque)
     without_retry_after: int = 0
     broken: Counter[str] = field(default_factory=Counter)
+    keep: bool = True
 
     @property
     def ids(self) -> list[str]:
@@ -58,7 +60,8 @@ class Seen:
         self.answers[status] += 1
         if status == 200:
             self.times.append((due, now - due))
-            self.bodies.append((now, body))
+            if self.keep:
+                self.bodies.append((now, body))
         elif status:
             self.refusals.append(now - due)
             self.without_retry_after += b"\r\nretry-after:" not in head

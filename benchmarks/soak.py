@@ -6,6 +6,7 @@ what it is asked.
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1, help="per request")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.disable()  # or the load generator's own pauses would be taken for the service's
     with tempfile.TemporaryDirectory() as scratch:
         workspace = prepared(Path(scratch))
         own = {"LEITSTAND_HOME": str(workspace / ".leitstand"), "LEITSTAND_WORKSPACE": str(workspace)}
@@ -71,7 +73,7 @@ async def measured(url: str, body: bytes, seconds: float = 10) -> float:
 
 async def overload(url: str, body: bytes, capacity: float, seconds: float) -> bool:
     """Send twice the capacity, then a tenth of it until all is normal again."""
-    calm, seen, after = Seen(), Seen(), Seen()
+    calm, seen, after = Seen(keep=False), Seen(keep=False), Seen(keep=False)
     await open_loop(url, body, capacity / 10, 5, calm)
     await open_loop(url, body, 2 * capacity, seconds, seen)
     ended = time.perf_counter()
@@ -92,7 +94,7 @@ async def overload(url: str, body: bytes, capacity: float, seconds: float) -> bo
 
 async def endurance(url: str, body: bytes, per_second: float, seconds: float, top: psutil.Process) -> bool:
     """Send at a steady rate; compare memory and latency of the last third with those of the first."""
-    await open_loop(url, body, per_second, SETTLE_SECONDS, Seen())
+    await open_loop(url, body, per_second, SETTLE_SECONDS, Seen(keep=False))
     memory: list[float] = []
 
     async def watch() -> None:
@@ -100,7 +102,7 @@ async def endurance(url: str, body: bytes, per_second: float, seconds: float, to
             memory.append(worker(top).memory_info().rss / 1e6)
             await asyncio.sleep(min(10, seconds / 30))
 
-    seen, started = Seen(), time.perf_counter()
+    seen, started = Seen(keep=False), time.perf_counter()
     watching = asyncio.create_task(watch())
     await open_loop(url, body, per_second, seconds, seen)
     watching.cancel()
@@ -108,8 +110,9 @@ async def endurance(url: str, body: bytes, per_second: float, seconds: float, to
     p99 = [seen.ms(0.99, started + i * third, started + (i + 1) * third) for i in range(3)]
     first, last = sum(memory[:part]) / part, sum(memory[-part:]) / part
     print(
-        f"endurance: {seconds / 60:g} min at {per_second:.0f}/s: {seen.answers.total()} requests, {seen.failed} failed; p50 {seen.ms(0.5):.1f} ms, "
-        f"p99 by third {', '.join(f'{value:.1f}' for value in p99)} ms; memory {first:.0f} to {last:.0f} MB ({last / first - 1:+.1%})",
+        f"endurance: {seconds / 60:g} min at {per_second:.0f}/s: {seen.answers.total()} requests, {seen.failed} failed {dict(seen.broken)}; "
+        f"p50 {seen.ms(0.5):.1f} ms, p99 by third {', '.join(f'{value:.1f}' for value in p99)} ms; "
+        f"memory {first:.0f} to {last:.0f} MB ({last / first - 1:+.1%})",
         flush=True,
     )
     return not seen.failed and last < 1.05 * first and p99[2] < 2 * max(p99[0], 5.0)

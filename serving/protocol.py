@@ -3,15 +3,20 @@
 uvicorn waits for ever for the end of a head, so that one client with a thousand half-sent requests keeps a thousand connections (the attack is
 known as Slowloris; RFC 9112, section 9.5, lets a server close such a connection). Bodies have their limits in ``serving.request``.
 
+libuv, and so uvloop, lets one client in per turn of the event loop. A turn of a busy service takes 50 ms, so that twenty new clients a second got in
+and the others, health checks among them, waited in the kernel until they gave up. Each socket is therefore listened to many times over.
+
 A service that is asked for twice what it can answer spends its time on saying so. Whoever may refuse a request by its path alone
 (``BoundedProtocol.refuse``) therefore does so here, before anything is made for it: a third of the cost of an answer of the application.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import uvicorn
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -22,6 +27,11 @@ HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
 TRAILER_BYTES = 600_000  # that brought neither a head nor a part of a body; one read of the socket may hold 256 kB
 SMALL_BODY = 16_000  # bytes; a longer one is better stopped by the application than read to its end for nothing
+ACCEPTED_TOGETHER = 32  # new connections per turn of the event loop
+IDLE_SECONDS = (
+    75  # longer than proxies keep an idle connection (60 s as a rule), which would else send into one that closes at that moment
+)
+_uvicorn_startup = uvicorn.Server.startup
 Refuse = Callable[[bytes, Sequence[tuple[bytes, bytes]]], bytes | None]
 """From the target and the headers of a POST to the rest of a whole answer after the status line and the server's headers; None to let it pass."""
 
@@ -143,5 +153,12 @@ def _refusal(status: HTTPStatus) -> bytes:
 
 
 def install() -> None:
-    """Let uvicorn use it in this process. BentoML makes the server itself and has no option for it, but asks for uvicorn's ``auto``."""
+    """Let uvicorn use all this in this process. BentoML makes the server itself, with uvicorn's ``auto`` and few of its options."""
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
+    uvicorn.Server.startup = _startup  # type: ignore[assignment, method-assign]
+
+
+async def _startup(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+    """Start as uvicorn does, listening to every socket many times over."""
+    server.config.timeout_keep_alive = IDLE_SECONDS
+    await _uvicorn_startup(server, sockets and [*sockets, *(one.dup() for one in sockets for _ in range(ACCEPTED_TOGETHER - 1))])

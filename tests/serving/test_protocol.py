@@ -1,5 +1,6 @@
 """A request that never gets to the end of its head does not keep its connection."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -9,6 +10,7 @@ from http.client import HTTPResponse
 
 import pytest
 import uvicorn
+import uvloop
 
 from serving import protocol
 from serving.protocol import BoundedProtocol
@@ -144,3 +146,29 @@ def test_a_refused_request_whose_body_never_comes_is_given_up(full: tuple[str, i
         client.sendall(post("/full")[:-1])
         assert answers(client, 1) == [408]
         assert client.recv(100) == b""
+
+
+def test_many_clients_that_come_at_once_are_let_in_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(uvicorn.config.HTTP_PROTOCOLS, "auto", uvicorn.config.HTTP_PROTOCOLS["auto"])
+    monkeypatch.setattr(uvicorn.Server, "startup", uvicorn.Server.startup)
+    protocol.install()
+    protocol.install()  # twice is once
+
+    async def let_in(clients: int, turns: int) -> tuple[int, float]:
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+            await server.startup(sockets=[listening])
+            waiting = [socket.create_connection(listening.getsockname(), timeout=10) for _ in range(clients)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            connections = list(server.server_state.connections)
+            for one in waiting:
+                one.close()
+            await server.shutdown(sockets=[listening])
+        return len(connections), connections[0].timeout_keep_alive
+
+    seen, idle_seconds = uvloop.run(let_in(clients=30, turns=4))
+    assert seen == 30
+    assert idle_seconds == protocol.IDLE_SECONDS
