@@ -37,7 +37,8 @@ TITLE = """# The service beside others
 
 Written by `make bench-serving` ({date}): one row of 30 numbers, gradient boosting with 100 trees, `wrk` on the same two cores; medians of {rounds}
 rounds of {seconds} s, the servers in turn. `leitstand` validates against the contract, flags what is outside training and has every answer on disk
-before it leaves; the others do none of that. `echo` is a bare ASGI application that sends the body back. MB: PSS of all processes of the server.
+before it leaves; the others do none of that. `echo` is a bare ASGI application that sends the body back, without and with uvicorn's line per
+request on its terminal. MB: PSS of all processes of the server.
 
 """
 
@@ -94,13 +95,15 @@ def peers(folder: Path) -> list[Peer]:
     rows, split = json.dumps({"rows": [row]}), {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
     model = {"MODEL_FOLDER": str(workspace), "MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "True"}
     one = {**model, "OMP_NUM_THREADS": "1"}
-    uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--port", "{port}"]
+    logged = [sys.executable, "-m", "uvicorn", "--port", "{port}"]
+    uvicorn = [*logged, "--no-access-log"]
     bento = [sys.executable, "-m", "bentoml", "serve", "benchmarks.peers.bento_app:Peer", "--port", "{port}"]
     mlflow = [str(BIN / "mlflow"), "models", "serve", "-m", str(workspace / "mlflow"), "--env-manager", "local", "-p", "{port}"]
     own = {"LEITSTAND_HOME": str(workspace / ".leitstand"), "LEITSTAND_WORKSPACE": str(workspace)}
     ours = [str(BIN / "leitstand"), "serve", "bench_job", "--port", "{port}"]
     return [
         Peer("echo", [*uvicorn, "benchmarks.peers.echo:app"], "/", rows, {}),
+        Peer("echo as uvicorn starts it", [*logged, "benchmarks.peers.echo:app"], "/", rows, {}),
         Peer("leitstand", ours, "/bench_job/predict", rows, own),
         Peer("fastapi", [*uvicorn, "benchmarks.peers.fastapi_app:app"], "/predict", rows, one),
         Peer("bentoml", bento, "/predict", rows, {**model, "BENTOML_HOME": str(workspace / "bento")}),

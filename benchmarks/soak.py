@@ -9,10 +9,12 @@ import asyncio
 import gc
 import json
 import os
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -146,12 +148,10 @@ async def kills(url: str, body: bytes, top: psutil.Process, count: int, home: Pa
 
 def lost(ids: Sequence[str], home: Path) -> int:
     """Return how many ids are not in the log."""
-    from infra.prediction_log import PredictionLog
-
-    log = PredictionLog(f"sqlite:///{home / 'predictions.db'}")
-    kept = set(log.read("bench_job")["id"])
-    log.close()
-    return len(set(ids) - kept)
+    given = sorted(set(ids))
+    with closing(sqlite3.connect(f"file:{home / 'predictions.db'}?mode=ro", uri=True)) as log:
+        find = "SELECT count(*) FROM leitstand_predictions WHERE id = ?"
+        return sum(log.execute(find, (one,)).fetchone()[0] == 0 for one in given)
 
 
 def worker(top: psutil.Process) -> psutil.Process:

@@ -11,6 +11,7 @@ A service that is asked for twice what it can answer spends its time on saying s
 """
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -31,6 +32,7 @@ ACCEPTED_TOGETHER = 32  # new connections per turn of the event loop
 IDLE_SECONDS = (
     75  # longer than proxies keep an idle connection (60 s as a rule), which would else send into one that closes at that moment
 )
+MOST_FILES = 8192
 _uvicorn_startup = uvicorn.Server.startup
 Refuse = Callable[[bytes, Sequence[tuple[bytes, bytes]]], bytes | None]
 """From the target and the headers of a POST to the rest of a whole answer after the status line and the server's headers; None to let it pass."""
@@ -153,7 +155,14 @@ def _refusal(status: HTTPStatus) -> bytes:
 
 
 def install() -> None:
-    """Let uvicorn use all this in this process. BentoML makes the server itself, with uvicorn's ``auto`` and few of its options."""
+    """Let uvicorn use all this in this process. BentoML makes the server itself, with uvicorn's ``auto`` and few of its options.
+
+    The process may then keep as many connections open as ``MOST_FILES``, where the system lets it; the usual 1,024 are soon held by clients who
+    forget to close theirs.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
     uvicorn.Server.startup = _startup  # type: ignore[assignment, method-assign]
 

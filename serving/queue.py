@@ -20,7 +20,9 @@ from leitstand.now import now
 from serving.endpoint import Answered, Asked, Endpoint
 from serving.problems import Problem, saying
 
-MOST_WAITING = 256  # requests; at two thousand a second the last of them waits an eighth of a second
+MOST_WAITING = 512  # requests; at two thousand a second the last of them waits a quarter of a second
+MOST_ROWS = 8_000  # of more than a few requests: as long to answer
+FEW = 64  # requests; one of many rows alone keeps nobody else out
 QUICK_ROWS = 256  # more than this in one request block the event loop for longer than a thread costs
 MOST_TOGETHER = 2000  # rows that one call of a model answers
 THREADS = 2  # slow models that compute side by side
@@ -57,14 +59,14 @@ class Queue:
     def __init__(self, commit: GroupCommit, most_waiting: int = MOST_WAITING) -> None:
         self._commit = commit
         self._most_waiting = most_waiting
-        self.under_way = 0
+        self.under_way = self._rows = 0
         self._lines: WeakKeyDictionary[Endpoint, dict[bool, _Line]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="model")
 
     @property
     def is_full(self) -> bool:
         """Whether the next request is refused."""
-        return self.under_way >= self._most_waiting
+        return self.under_way >= self._most_waiting or (self._rows >= MOST_ROWS and self.under_way >= FEW)
 
     async def answer(
         self,
@@ -101,11 +103,13 @@ class Queue:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(endpoint, asked, client, started, role, request_id or new_request_id(), loop.create_future())
         self.under_way += 1
+        self._rows += len(asked.rows)
         try:
             line.put(waiting)
             return await waiting.done
         finally:
             self.under_way -= 1
+            self._rows -= len(asked.rows)
 
     def close(self) -> None:
         """End the threads."""

@@ -23,7 +23,7 @@ logger = logging.getLogger("bentoml.leitstand")
 GATHER_SECONDS = 0.02  # long enough for one call to answer many rows, short enough to hold few of them
 MOST_WAITING_ROWS = 5_000  # some megabytes
 MOST_TOGETHER = 500  # rows of one call
-BUSY = MOST_WAITING // 4  # requests under way from which on the service has enough to do without its shadow
+BUSY = MOST_WAITING // 8  # requests under way from which on the service has enough to do without its shadow
 
 
 @dataclass(frozen=True, slots=True)

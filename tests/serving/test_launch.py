@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -71,6 +72,19 @@ def test_stopping_leaves_no_process_and_no_open_port(stage: Any) -> None:
     with pytest.raises(httpx.ConnectError, match="refused"):
         httpx.get(service.url, trust_env=False)
     service.stop()
+
+
+def test_the_service_may_hold_more_connections_than_a_shell_s_limit(stage: Any) -> None:
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, soft), hard))
+    try:
+        with start_service(["cells"], stage.settings) as service:
+            (worker,) = psutil.Process(service.pid).children()
+            if not hasattr(worker, "rlimit"):
+                pytest.skip("only Linux tells the limits of another process")
+            assert worker.rlimit(resource.RLIMIT_NOFILE)[0] == min(8192, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_the_service_ends_when_its_launcher_is_killed(launcher: Any) -> None:
