@@ -185,15 +185,18 @@ class Leitstand:
 
     async def project_ready(self, request: Request) -> Response:
         """Answer ``GET /{project}/readyz``: this project's model answers, or what stands in for it."""
-        endpoint = self._endpoint(request)
+        endpoint, _ = self._admitted(request, "read")
         if endpoint.refusal is not None:
             raise person_decides(endpoint.refusal)
         return as_json({"status": "fallback" if endpoint.fallback else "ready", "version": endpoint.version})
 
     async def ready(self, request: Request) -> Response:
-        """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason."""
-        language = self.refusing.language(request.scope)
-        return as_json(state_of(self.champions.endpoints, language), headers=spoken(language))
+        """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason, to whom may know of them."""
+        language, known = (
+            self.refusing.language(request.scope),
+            self.guard.known(request.scope["headers"], client_host(request.scope)),
+        )
+        return as_json(state_of(self.champions.endpoints, language, known), headers=spoken(language))
 
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
@@ -264,16 +267,15 @@ class Leitstand:
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
         path, language = request.url.path[:200], self.refusing.language(request.scope)
-        if path[1:] in self.champions.endpoints:
+        known = self.guard.known(request.scope["headers"], client_host(request.scope))
+        if path[1:] in self.champions.endpoints and known(path[1:]):
             return Response(status_code=308, headers=HEADERS | {"Location": f"{path[1:]}/"})
         if isinstance(error, HTTPException) and error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             said = saying("serving.method_wrong", path=path, method=request.method[:20], allowed=allowed)
             return self.refusing.problem(Problem(405, "method_wrong", said, headers={"Allow": allowed}), language)
-        known = ", ".join(PATHS)
-        return self.refusing.problem(
-            Problem(404, "path_unknown", saying("serving.path_unknown", path=path, known=known)), language
-        )
+        said = saying("serving.path_unknown", path=path, known=", ".join(PATHS))
+        return self.refusing.problem(Problem(404, "path_unknown", said), language)
 
 
 def _asked_language(request: Request) -> Language | None:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import getpass
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from infra.settings import Settings, calm_tools, child_environment
 from leitstand.errors import ServiceError, UsageError
 from leitstand.folders import locate
 from serving.exposure import Certificate, check_address
+from serving.protection import LAUNCHER_HEADER, LAUNCHER_VARIABLE
 
 START_SECONDS = 90.0  # two busy cores need up to 20 s
 STOP_SECONDS = 15.0
@@ -125,7 +127,7 @@ def start_service(
         open_audit(settings).note(
             "service_exposed", f"{address}:{port}", who=getpass.getuser(), tls=tls is not None, projects=list(projects)
         )
-    log = settings.folder("logs") / f"service-{port}.log"
+    log, word = settings.folder("logs") / f"service-{port}.log", secrets.token_urlsafe()
     with log.open("wb") as output:
         process = subprocess.Popen(
             service_command(projects, address, port, os.getpid(), tls=tls, compiling=compiling),
@@ -133,14 +135,14 @@ def start_service(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=Path(serving.__file__).parent.parent,
-            env=service_environment(settings),
+            env={**service_environment(settings), LAUNCHER_VARIABLE: word},
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle
         )
     shown = f"[{address}]" if ":" in address else address
     service = Service(f"{'https' if tls else 'http'}://{shown}:{port}", process, log)
     service.warning = found.warning
     try:
-        _wait_until_ready(service, _near(address), seconds)
+        _wait_until_ready(service, _near(address), word, seconds)
     except BaseException:
         service.stop()
         raise
@@ -236,11 +238,12 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(service: Service, host: str, seconds: float) -> None:
+def _wait_until_ready(service: Service, host: str, word: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     url = httpx.URL(service.url).copy_with(host=host)
+    told = {LAUNCHER_HEADER.decode(): word}
     # a certificate names the host that others know; here nothing is sent but the question whether the service is ready
-    with httpx.Client(base_url=url, trust_env=False, timeout=5, verify=False) as client:  # noqa: S501
+    with httpx.Client(base_url=url, headers=told, trust_env=False, timeout=5, verify=False) as client:  # noqa: S501
         while time.monotonic() < deadline:
             code = service.process.poll()
             if code is not None:

@@ -3,6 +3,7 @@
 ``Guard.admit`` stands on the hot path: it works on keys held in memory and never on the database. ``Guard.refresh`` reads them anew, in a thread.
 """
 
+import hmac
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from leitstand.errors import LeitstandError
 from leitstand.spec import Serving
 from leitstand.texts import messages
 from serving.addresses import is_loopback, names_loopback, network
-from serving.keyring import KeyRing, challenge, unauthorized
+from serving.keyring import Entry, KeyRing, challenge, unauthorized
 from serving.problems import Problem, clipped, saying
 from serving.rates import PerMinute, Rates, requests_per_minute, requests_per_second, rows_per_minute
 
@@ -27,6 +28,8 @@ FAILURES = PerMinute(20, namespace="failures")
 """Requests without a valid key that one address may send per minute until it is told to wait. 2²⁵⁶ secrets cannot be guessed anyway; this keeps the
 log readable. A valid key is admitted all the same: behind a proxy one stranger could otherwise lock everybody out."""
 MOST_COUNTERS = 10_000
+LAUNCHER_HEADER, LAUNCHER_VARIABLE = b"x-leitstand-launcher", "LEITSTAND_LAUNCHER_WORD"
+"""How the process that starts a service proves that it is the one: a word that it gives its child, and nobody else."""
 
 SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -75,6 +78,7 @@ class Guard:
     ----------
     keys : read at once, so that a service whose keys cannot be read does not start
     projects : the serving section of every project
+    launcher_word : secret of the process that started the service, which may know all that is served; empty for none
     clock : seconds since 1970
 
     Raises
@@ -83,8 +87,15 @@ class Guard:
         If the keys cannot be read.
     """
 
-    def __init__(self, keys: KeyStore, projects: Mapping[str, Serving], *, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = keys, clock
+    def __init__(
+        self,
+        keys: KeyStore,
+        projects: Mapping[str, Serving],
+        *,
+        launcher_word: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._launcher_word, self._clock = keys, launcher_word.encode(), clock
         self._limits: dict[str, _Limits] = {}
         for name, serving in projects.items():
             self.limit(name, serving)
@@ -161,7 +172,21 @@ class Guard:
             self._refuse(problem, client_host, "*")
         self._count(entry.key.client, "*", entry.minute)
         self._used.add(entry.key.id)
-        return lambda project: entry.may(project, "read") or entry.may(project, "predict")
+        return _known_to(entry)
+
+    def known(self, headers: Iterable[tuple[bytes, bytes]], client_host: str) -> Callable[[str], bool]:
+        """Return which projects the sender of a health check may know by name. Nobody is refused: whoever watches a service has no key as a rule."""
+        shown = next((value for name, value in headers if name == LAUNCHER_HEADER), b"")
+        if self._launcher_word and hmac.compare_digest(shown, self._launcher_word):
+            return lambda project: True
+        ring = self._ring
+        if not ring.required:
+            local = is_loopback(client_host) and all(names_loopback(value) for name, value in headers if name == b"host")
+            return lambda project: local
+        try:
+            return _known_to(ring.find(headers, self._clock()))
+        except Problem:
+            return lambda project: False
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], client_host: str, project: str, right: Right) -> str:
         """Return the client's name for the log, or refuse the request.
@@ -241,6 +266,10 @@ class Guard:
             if name == b"host" and not names_loopback(value):
                 said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1])
                 raise Problem(421, "host_wrong", said)
+
+
+def _known_to(entry: Entry) -> Callable[[str], bool]:
+    return lambda project: entry.may(project, "read") or entry.may(project, "predict")
 
 
 def right_missing(right: Right, project: str) -> Problem:

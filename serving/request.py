@@ -32,13 +32,14 @@ def preferred(wanted: str, default: Language) -> Language:
     """Return the language that an ``Accept-Language`` header (RFC 9110, section 12.5.4) likes best among ours."""
     best, weight = default, 0.0
     for item in wanted[:500].split(","):
-        tag, _, quality = item.strip().partition(";q=")
+        tag, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((value for name, _, value in (one.partition("=") for one in parameters) if name.strip() == "q"), "1")
         try:
-            q = float(quality) if quality else 1.0
+            q = float(quality)
         except ValueError:
             continue
         for language in LANGUAGES:
-            if tag.lower().split("-")[0] == language and q > weight:
+            if tag.split("-")[0] == language and q > weight:
                 best, weight = language, q
     return best
 

@@ -27,12 +27,11 @@ from pydantic.config import JsonDict
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from leitstand.contract import Column, Contract, Scalar
+from leitstand.contract import EXACT_INTEGERS, Column, Contract, Scalar
 from leitstand.project import Project
 from leitstand.texts import Language, text
 from serving.times import DATE_PATTERN, TIMESTAMP_PATTERN, parse_time
 
-EXACT = 2**53  # integers beyond this are not exact as float64, which is what a model sees
 CLOSED = ConfigDict(extra="forbid")
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NO_NUL: JsonDict = {"pattern": "\\u0000"}  # PostgreSQL has no text with NUL
@@ -140,8 +139,8 @@ def _number(column: Column, extra: dict[str, Any]) -> Parts:
 
 
 def _integer(column: Column, extra: dict[str, Any]) -> Parts:
-    least = -EXACT if column.minimum is None else math.ceil(column.minimum)
-    most = EXACT if column.maximum is None else math.floor(column.maximum)
+    least = -EXACT_INTEGERS if column.minimum is None else math.ceil(column.minimum)
+    most = EXACT_INTEGERS if column.maximum is None else math.floor(column.maximum)
     return int, {"ge": least, "le": most}, [BeforeValidator(integral)]
 
 

@@ -56,7 +56,7 @@ class LeitstandService:
         from infra.settings import calm_tools, follow_clock
         from serving.app import Leitstand
         from serving.loading import Champions
-        from serving.protection import Guard
+        from serving.protection import LAUNCHER_VARIABLE, Guard
 
         arguments = bentoml.use_arguments(Arguments)
         if arguments.launcher:
@@ -73,7 +73,11 @@ class LeitstandService:
         self.commit = GroupCommit(log)
         names = arguments.projects.split(",") if arguments.projects else None
         self.champions = Champions(names, settings, arguments.compiling)
-        self.guard = guard = Guard(KeyStore(settings.database("keys"), wait_seconds=1), self.champions.limits())
+        self.guard = guard = Guard(
+            KeyStore(settings.database("keys"), wait_seconds=1),
+            self.champions.limits(),
+            launcher_word=os.environ.get(LAUNCHER_VARIABLE, ""),
+        )
         self.received = Received(settings.database("history"))
         self.app = Leitstand(self.champions, self.commit, log, self.received, guard, settings.language, tls=arguments.tls)
         BoundedProtocol.refuse = self.app.refusal

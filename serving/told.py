@@ -1,6 +1,6 @@
 """What the service tells about itself and its projects, as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from leitstand.errors import LeitstandError
@@ -50,8 +50,12 @@ def serving_now(endpoints: Endpoints) -> Iterator[tuple[str, int, int, bool]]:
             yield name, found.version, 0 if trial is None else trial.endpoint.version, found.paused
 
 
-def state_of(endpoints: Endpoints, language: Language) -> dict[str, Any]:
+def state_of(endpoints: Endpoints, language: Language, known: Callable[[str], bool]) -> dict[str, Any]:
     """Return which projects are answered, and why the others are not; one that is paused is not broken.
+
+    Parameters
+    ----------
+    known : whether a project may be named
 
     Raises
     ------
@@ -62,8 +66,8 @@ def state_of(endpoints: Endpoints, language: Language) -> dict[str, Any]:
     silent = {name: without_folders(error, language) for name, (_, error) in reasons.items() if error is not None}
     broken = {name: silent[name] for name, (found, _) in reasons.items() if isinstance(found, LeitstandError)}
     if len(broken) == len(endpoints):
-        errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items()]
-        said = saying("serving.service_without_model", reasons=" ".join(broken.values()))
+        errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items() if known(name)]
+        said = saying("serving.service_without_model", reasons=" ".join(error.detail for error in errors))
         raise Problem(503, "model_unavailable", said, errors=lambda _: errors)
     projects = {
         name: {
@@ -72,6 +76,7 @@ def state_of(endpoints: Endpoints, language: Language) -> dict[str, Any]:
             "fallback": isinstance(found, Endpoint) and found.fallback,
         }
         for name, found in endpoints.items()
+        if known(name)
     }
     return {"status": "degraded" if silent else "ready", "projects": projects}
 

@@ -147,6 +147,17 @@ def test_only_the_right_key_opens_a_project(target: Target) -> None:
     assert refused(target.ask("/no_such_project/schema", key=target.shop.text)) == (403, "right-missing")
 
 
+def test_who_shows_no_key_learns_no_name(target: Target) -> None:
+    assert target.ask("/readyz", key=None).json() == {"status": "ready", "projects": {}}
+    assert target.ask("/readyz", key="lk_wrong").json() == {"status": "ready", "projects": {}}
+    assert list(target.ask("/readyz").json()["projects"]) == ["cells", "sounds", "faulty"]
+    for path in ("/cells/readyz", "/nowhere/readyz"):
+        assert refused(target.ask(path, key=None)) == (401, "key-missing")
+    assert refused(target.ask("/line/readyz")) == (403, "right-missing")
+    assert target.ask("/cells/readyz").json()["status"] == "ready"
+    assert [target.ask("/cells", key=key).status_code for key in (None, target.plant.text, target.shop.text)] == [404, 404, 308]
+
+
 def test_a_rotated_and_a_revoked_key_lose_their_power_in_the_running_service(target: Target) -> None:
     first = target.keys.create("till", ["cells"], ["predict"], who="anna")
     second = target.keys.rotate(first.key.id, who="anna", grace_hours=0)
@@ -308,11 +319,16 @@ def test_a_model_file_that_is_swapped_is_not_loaded(stage: Any, tmp_path: Path) 
     releases = Releases(settings)
     swapped = releases.folder("cells", 1) / MODEL_FOLDER / MODEL_FILE
     swapped.write_bytes((releases.folder("line", 1) / MODEL_FOLDER / MODEL_FILE).read_bytes())
+    keys = KeyStore(settings.database("keys"))
+    told = {"X-API-Key": keys.create("shop", ["*"], ["predict", "read"], who="anna").text}
+    keys.close()
     with start_service(["cells", "numbers"], settings) as service:
-        assert "SHA-256" in service.unavailable["cells"]
-        answer = httpx.post(f"{service.url}/cells/predict", content=VALID, trust_env=False, timeout=30)
+        assert "SHA-256" in service.unavailable["cells"]  # whoever started it is told without a key
+        answer = httpx.post(f"{service.url}/cells/predict", content=VALID, headers=told, trust_env=False, timeout=30)
         assert refused(answer) == (503, "model-unavailable")
-        assert httpx.get(f"{service.url}/numbers/model", trust_env=False, timeout=30).status_code == 200
+        assert httpx.get(f"{service.url}/numbers/model", headers=told, trust_env=False, timeout=30).status_code == 200
+        health = httpx.get(f"{service.url}/readyz", headers={"X-Leitstand-Launcher": ""}, trust_env=False, timeout=30)
+        assert health.json() == {"status": "degraded", "projects": {}}
 
 
 # ---- the wire

@@ -165,7 +165,14 @@ def test_at_most_twenty_errors_are_listed_and_all_are_counted(http: httpx.Client
 
 
 @pytest.mark.parametrize(
-    ("header", "language"), [("de-DE,de;q=0.9,en;q=0.5", "de"), ("fr, en;q=0.2, de;q=0.1", "en"), ("fr", "en"), ("de;q=x", "en")]
+    ("header", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.5", "de"),
+        ("fr, en;q=0.2, de;q=0.1", "en"),
+        ("fr", "en"),
+        ("de;q=x", "en"),
+        ("en ; q=0.5 , de; Q = 0.9", "de"),
+    ],
 )
 def test_messages_come_in_the_language_asked_for(http: httpx.Client, header: str, language: str) -> None:
     answer = post(http, "/cells/predict", {"rows": [{"mean radius": 71.2, "mean texture": 1}]}, **{"Accept-Language": header})

@@ -170,7 +170,7 @@ def test_a_paused_project_says_that_a_person_decides_and_keeps_its_model(
     said = refusal.render(language)
     assert "pause it." in said
     assert {"en": "a person decides. Contact: Ada", "de": "ein Mensch entscheidet. Ansprechpartner: Ada"}[language] in said
-    state = state_of(champions.endpoints, language)  # no 503: the service does what it was told
+    state = state_of(champions.endpoints, language, bool)  # no 503: the service does what it was told
     assert (state["status"], state["projects"]["cells"]["ready"]) == ("degraded", False)
     say(two, ("resume", 1))
     champions.look()
@@ -207,7 +207,7 @@ def test_a_paused_project_answers_with_the_baseline_where_it_wants_that(stage: A
     assert told["model"]["version"] == 0
     assert told["predictions"][0]["probabilities"] == pytest.approx({name: shares[name] for name in ("benign", "malignant")})
     assert told["predictions"][0]["flags"] == [{"name": "fallback_used", "columns": []}]
-    state = state_of(champions.endpoints, "en")
+    state = state_of(champions.endpoints, "en", bool)
     assert state["projects"]["cells"] == {"ready": True, "detail": None, "fallback": True}
 
 
