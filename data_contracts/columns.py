@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from data_contracts import numerals
 from data_contracts.dates import looks_like_time, to_time
 from data_contracts.numerals import Decimal, Texts
+from leitstand.contract import EXACT_INTEGERS
 from leitstand.errors import SourceError
 
-EXACT = 2**53  # whole numbers up to this are the same as floats
 SAMPLE_ROWS = 2000  # enough to see how a file writes its decimals; when these rows do not say, all are looked at
 
 
@@ -109,16 +109,21 @@ def _cast(texts: Texts) -> pd.Series | None:
             numbers = pc.cast(texts, kind)
         except pa.ArrowInvalid:
             continue
-        if numbers.null_count == len(numbers) or numerals.is_code(texts, numbers) or _would_be_rounded(numbers):
+        if numbers.null_count == len(numbers) or numerals.is_code(texts, numbers) or would_be_rounded(numbers):
             return None
         made: pd.Series = numbers.to_pandas()
         return made
     return None
 
 
-def _would_be_rounded(numbers: Texts) -> bool:
+def would_be_rounded(numbers: Texts) -> bool:
     """Return whether whole numbers beyond what a float keeps would become floats, because one is missing: different ids would be the same."""
-    return pa.types.is_integer(numbers.type) and numbers.null_count > 0 and pc.max(pc.abs(numbers)).as_py() > EXACT
+    return pa.types.is_integer(numbers.type) and 0 < numbers.null_count < len(numbers) and _largest(numbers) > EXACT_INTEGERS
+
+
+def _largest(numbers: Texts) -> int:
+    ends = pc.min_max(numbers).as_py()
+    return max(abs(ends["min"]), abs(ends["max"]))
 
 
 def _only_numbers(texts: Texts) -> bool:

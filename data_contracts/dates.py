@@ -53,7 +53,8 @@ def _slash_order(texts: Texts) -> tuple[str, ...]:
 def _to_iso(texts: Texts, pattern: str) -> pa.Array:
     parts = pc.extract_regex(_one(texts), pattern)
     day, month, year, clock = (pc.struct_field(parts, name) for name in ("day", "month", "year", "clock"))
-    year = pc.if_else(pc.equal(pc.utf8_length(year), 2), pc.binary_join_element_wise("20", year, ""), year)
+    century = pc.if_else(pc.greater_equal(year, "69"), "19", "20")  # of two digits, as POSIX (strptime, %y) reads them
+    year = pc.if_else(pc.equal(pc.utf8_length(year), 2), pc.binary_join_element_wise(century, year, ""), year)
     date = pc.binary_join_element_wise(year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-")
     hours = pc.utf8_lpad(pc.fill_null(pc.if_else(pc.equal(clock, ""), None, clock), "00:00"), 5, "0")
     short = pc.starts_with(

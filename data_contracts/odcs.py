@@ -20,7 +20,7 @@ from leitstand.spec import describe, read_yaml
 TYPES: tuple[ColumnType, ...] = ("integer", "number", "string", "boolean", "date", "timestamp")
 NUMBERS = ("integer", "number")
 HOURS = {"m": 1 / 60, "min": 1 / 60, "h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24}
-OPTIONS = {"minimum": NUMBERS, "maximum": NUMBERS, "pattern": ("string", "file"), "maxLength": ("string", "file")}
+OPTIONS = {"minimum": NUMBERS, "maximum": NUMBERS, "pattern": ("string",), "maxLength": ("string",)}
 COLUMN_PROPERTIES = ("unit", "descriptionDe", "mediaType", "maxBytes", "decimal", "pseudonymise", "guesses")
 CONTRACT_PROPERTIES = ("onBroken", "maxQuarantineShare", "extraColumns", "timeColumn")
 
@@ -68,7 +68,7 @@ def write_contract(contract: Contract, path: Path) -> None:
     Raises
     ------
     ProjectError
-        If a column has a rule that its type cannot have, such as a pattern on a number.
+        If a column has a rule that its type cannot have, such as a pattern on a number, or freshness has no time to be read from.
     """
     for column in contract.columns:
         for name, types in (
@@ -79,6 +79,9 @@ def write_contract(contract: Contract, path: Path) -> None:
         ):
             if getattr(column, name) is not None and column.type not in types:
                 raise ProjectError("contracts.rule_does_not_fit", column=column.name, rule=name, type=column.type)
+    if _freshness_cannot_be_judged(contract):
+        time = "–" if contract.time_column is None else contract.column(contract.time_column).type
+        raise ProjectError("contracts.rule_does_not_fit", column=contract.time_column or "–", rule="freshness", type=time)
     write_atomically(contract_text(contract), path)
 
 
@@ -105,7 +108,15 @@ def _contract(document: OpenDataContractStandard) -> Contract:
         "max_quarantine_share": custom.get("maxQuarantineShare"),
         "extra_columns": custom.get("extraColumns"),
     }
-    return Contract.model_validate({key: value for key, value in given.items() if value is not None})
+    contract = Contract.model_validate({key: value for key, value in given.items() if value is not None})
+    if _freshness_cannot_be_judged(contract):
+        raise _Problem("slaProperties.freshness: needs a timeColumn of type date or timestamp")
+    return contract
+
+
+def _freshness_cannot_be_judged(contract: Contract) -> bool:
+    times = [column.name for column in contract.columns if column.type in ("date", "timestamp")]
+    return contract.freshness_hours is not None and contract.time_column not in times
 
 
 def _freshness(document: OpenDataContractStandard) -> float | None:

@@ -21,7 +21,7 @@ from data_contracts import numerals
 from data_contracts.dates import to_time
 from data_contracts.numerals import Decimal
 from data_contracts.parsing import FALSE, TRUE
-from leitstand.contract import Column, Contract
+from leitstand.contract import EXACT_INTEGERS, Column, Contract
 
 Array: TypeAlias = Any  # pa.Array; pyarrow brings no annotations
 Found: TypeAlias = tuple[Array, np.ndarray]
@@ -35,7 +35,6 @@ TYPES: Mapping[str, Any] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("ns"),
 }
-EXACT = 2.0**53  # whole numbers below are the same as float64
 DAY_NS = 86_400 * 10**9
 _PLAIN: dict[Decimal | None, str] = {
     ".": r"^-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$",
@@ -123,7 +122,7 @@ def _number(array: Array, whole: bool, decimal: Decimal | None) -> Found:
     if not whole:
         return pa.array(values, from_pandas=True), sure
     missing = np.isnan(values)
-    sure &= missing | ((values == np.floor(values)) & (np.abs(values) < EXACT))
+    sure &= missing | ((values == np.floor(values)) & (np.abs(values) < EXACT_INTEGERS))
     return pa.array(np.where(sure & ~missing, values, 0).astype("int64"), mask=missing | ~sure), sure
 
 

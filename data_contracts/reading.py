@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts import csv_reading
+from data_contracts.columns import would_be_rounded
 from data_contracts.manifest import read_folder
 from data_contracts.spreadsheets import read_excel
 from leitstand.contract import Contract
@@ -87,14 +89,21 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise SourceError("contracts.duplicate_columns", path=path, names=", ".join(twice[:5]))
     if table.num_rows == 0:
         raise SourceError("contracts.no_rows", path=path)
-    frame: pd.DataFrame = table.cast(pa.schema([plain_field(field) for field in table.schema])).to_pandas(
-        ignore_metadata=True, date_as_object=False
-    )
+    frame: pd.DataFrame = plain_table(table).to_pandas(ignore_metadata=True, date_as_object=False)
     return frame
 
 
-def plain_field(field: pa.Field) -> pa.Field:
-    """Return the field in a type that a frame has: decimals as floats, categories as their values, times of day as texts."""
+def plain_table(table: Any) -> Any:
+    """Return the table in types that a frame has: decimals as floats, categories as their values, times of day as texts.
+
+    Whole numbers that a frame would round, because some are missing, become texts.
+    """
+    plain = table.cast(pa.schema([_plain_field(field) for field in table.schema]))
+    kept = [pa.field(one.name, pa.string()) if would_be_rounded(plain[i]) else one for i, one in enumerate(plain.schema)]
+    return plain.cast(pa.schema(kept))
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_decimal(kind):
         kind = pa.float64()

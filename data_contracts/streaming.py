@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from data_contracts.chunks import Chunk, Position, Stream
 from data_contracts.csv_blocks import CsvStream
 from data_contracts.csv_reading import EXTENSIONS
-from data_contracts.reading import PARQUET, plain_field, read_source
+from data_contracts.reading import PARQUET, plain_table, read_source
 from leitstand.contract import Contract
 from leitstand.errors import SourceError
 from leitstand.spec import Source
@@ -103,8 +103,7 @@ class ParquetStream:
             yield self._table(waiting)
 
     def _table(self, batches: list[Any]) -> Any:
-        table = pa.Table.from_batches(batches)
-        return table.cast(pa.schema([plain_field(field) for field in table.schema])).combine_chunks()
+        return plain_table(pa.Table.from_batches(batches)).combine_chunks()
 
     def _opened(self) -> Any:
         try:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leitstand.contract import EXACT_INTEGERS
+
 Value = int | float | str | datetime | date
 _READ: dict[str, Callable[[str], Value]] = {
     "int": int,
@@ -24,7 +26,6 @@ _READ: dict[str, Callable[[str], Value]] = {
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
 }
-EXACT = 2**53
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, float | Decimal) and abs(float(value)) < EXACT and value == int(value):
+    if isinstance(value, float | Decimal) and abs(float(value)) < EXACT_INTEGERS and value == int(value):
         return str(int(value))
     return value.isoformat() if isinstance(value, datetime | date) else str(value)
 

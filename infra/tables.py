@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import (
     URL,
@@ -30,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchT
 
 from infra.databases import shown_url
 from infra.settings import read_variable
+from leitstand.contract import EXACT_INTEGERS
 from leitstand.errors import SourceError
 from leitstand.spec import Source
 
@@ -69,9 +71,9 @@ def stream_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> Iterator
                     names = list(result.keys())
                     _refuse_twice(names, url)
                     rows = result.fetchmany(chunk_rows)
-                    yield pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+                    yield _frame(rows, names)
                     while rows := result.fetchmany(chunk_rows):
-                        yield pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+                        yield _frame(rows, names)
             except SQLAlchemyError as error:
                 raise _refused(error, source, shown_url(url)) from error
     finally:
@@ -109,11 +111,22 @@ def read_since(source: Source, column: str, since: object | None) -> pd.DataFram
                 with connection.execute(statement.order_by(place)) as result:
                     names = list(result.keys())
                     _refuse_twice(names, url)
-                    return pd.DataFrame.from_records(list(result), columns=names, coerce_float=True)
+                    return _frame(list(result), names)
             except SQLAlchemyError as error:
                 raise _refused(error, source, shown_url(url)) from error
     finally:
         engine.dispose()
+
+
+def _frame(rows: Sequence[Any], names: list[str]) -> pd.DataFrame:
+    """Return the rows as a frame; whole numbers that it would round, because some are missing, stay Python's."""
+    frame = pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+    for place, kind in enumerate(frame.dtypes):
+        if kind == np.float64 and frame.iloc[:, place].abs().max() >= EXACT_INTEGERS:
+            values = [row[place] for row in rows]
+            if all(value is None or isinstance(value, int) for value in values):
+                frame[names[place]] = pd.Series(values, dtype=object)
+    return frame
 
 
 def count_rows(source: Source) -> int | None:

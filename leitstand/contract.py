@@ -14,6 +14,8 @@ from leitstand.texts import Language
 ColumnType = Literal["integer", "number", "string", "boolean", "date", "timestamp", "file"]
 PersonalData = Literal["none", "personal", "special"]
 Scalar = bool | int | float | str
+EXACT_INTEGERS = 2**53
+"""Whole numbers up to this are the same as float64; beyond it two different ones may become one."""
 
 
 class Frozen(BaseModel):

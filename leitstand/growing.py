@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leitstand.contract import Contract
+from leitstand.contract import EXACT_INTEGERS, Contract
 from leitstand.project import Project
 
 UNKNOWN = 0
@@ -111,7 +111,12 @@ def settled(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     plain: dict[str, str] = {}
     for column in contract.columns:
         values = frame[column.name]
-        if column.type == "integer" and values.dtype == np.float64 and not values.hasnans and (values.abs() < 2**53).all():
+        if (
+            column.type == "integer"
+            and values.dtype == np.float64
+            and not values.hasnans
+            and (values.abs() < EXACT_INTEGERS).all()
+        ):
             plain[column.name] = "int64"
         elif column.type == "boolean" and values.dtype != bool and not values.isna().any():
             plain[column.name] = "bool"

@@ -18,7 +18,7 @@ def optional(strategy: st.SearchStrategy) -> st.SearchStrategy:
 @st.composite
 def columns(draw: st.DrawFn, name: str, key: int | None) -> Column:
     kind = draw(st.sampled_from(["integer", "number", "string", "boolean", "date", "timestamp", "file"]))
-    number, text = kind in ("integer", "number"), kind in ("string", "file")
+    number, text = kind in ("integer", "number"), kind == "string"
     return Column(
         name=name,
         type=kind,
@@ -45,13 +45,15 @@ def contracts(draw: st.DrawFn) -> Contract:
     names = draw(st.lists(NAME, min_size=1, max_size=5, unique=True))
     keys = draw(st.permutations([*range(1, len(names) + 1)]))
     made = [draw(columns(name, draw(st.sampled_from([None, key])))) for name, key in zip(names, keys, strict=True)]
+    time = draw(optional(st.sampled_from(names)))
+    is_time = any(column.name == time and column.type in ("date", "timestamp") for column in made)
     return Contract(
         id=draw(NAME),
         version=draw(st.sampled_from(["1.0.0", "2.10.3"])),
         table=draw(NAME),
         columns=tuple(made),
-        freshness_hours=draw(optional(st.floats(min_value=1e-3, max_value=1e6))),
-        time_column=draw(optional(st.sampled_from(names))),
+        freshness_hours=draw(optional(st.floats(min_value=1e-3, max_value=1e6))) if is_time else None,
+        time_column=time,
         on_broken=draw(st.sampled_from(["quarantine", "stop"])),
         max_quarantine_share=draw(st.floats(0, 1)),
         extra_columns=draw(st.sampled_from(["refuse", "ignore"])),

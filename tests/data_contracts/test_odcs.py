@@ -125,7 +125,9 @@ def test_enum_of_the_next_version_gives_the_allowed_values(tmp_path):
 
 
 def test_freshness_in_days_is_read_as_hours(tmp_path):
-    path = broken_by(tmp_path, "schema:", "slaProperties:\n- property: freshness\n  value: 2\n  unit: d\nschema:")
+    path = broken_by(tmp_path, "logicalType: number", "logicalType: timestamp")
+    given = "slaProperties: [{property: freshness, value: 2, unit: d}]\n"
+    path.write_text(given + "customProperties: [{property: timeColumn, value: force}]\n" + path.read_text())
     assert read_contract(path).freshness_hours == 48
 
 
@@ -179,6 +181,11 @@ def test_freshness_in_days_is_read_as_hours(tmp_path):
             "id: press",
             "id: press\nslaProperties: [{property: freshness, value: 2, unit: weeks}]",
             r"number with unit h or d, found 2",
+        ),
+        (
+            "id: press",
+            "id: press\nslaProperties: [{property: freshness, value: 2, unit: d}]",
+            r"freshness: needs a timeColumn of type date or timestamp",
         ),
         (
             "id: press",

@@ -2,6 +2,7 @@ import io
 from datetime import date, time
 from decimal import Decimal
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_contracts.parsing import parse
 from data_contracts.reading import read_source
+from data_contracts.streaming import open_stream
 from leitstand.contract import Column, Contract
 from leitstand.errors import SourceError
 from leitstand.spec import Source
@@ -140,6 +143,18 @@ def test_parquet_keeps_its_types(tmp_path):
     again = read_source(Source(file="data.parquet"), base=tmp_path)
     pd.testing.assert_frame_equal(again, frame, check_dtype=False)
     assert again.dtypes.astype(str).tolist()[:2] == ["int64", "float64"]
+
+
+def test_long_ids_of_parquet_stay_different_when_one_is_missing(tmp_path):
+    ids = [9007199254740993, None, 9007199254740992]
+    pq.write_table(pa.table({"id": pa.array(ids), "n": pa.array([1, None, 3])}), tmp_path / "data.parquet")
+    source = Source(file="data.parquet")
+    frame = read_source(source, base=tmp_path)
+    assert frame["id"].tolist() == ["9007199254740993", None, "9007199254740992"]
+    assert frame["n"].dtype == "float64"
+    contract = Contract(id="c", table="t", columns=(Column(name="id", type="string"), Column(name="n", type="integer")))
+    chunks = open_stream(Source(file=tmp_path / "data.parquet"), contract).chunks()
+    assert [value for chunk in chunks for value in parse(chunk.raw(np.arange(3)), contract)[0]["id"]] == frame["id"].tolist()
 
 
 def test_decimals_categories_and_times_of_day_of_parquet_become_plain(tmp_path):

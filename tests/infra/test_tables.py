@@ -45,6 +45,13 @@ def test_a_view_and_an_empty_table_can_be_read(plant: str) -> None:
     assert (list(empty.columns), len(empty)) == (["a", "b"], 0)
 
 
+def test_long_ids_stay_different_when_one_is_missing(plant: str) -> None:
+    query = "SELECT 9007199254740993 AS id, 1e300 AS x UNION ALL SELECT NULL, NULL UNION ALL SELECT 9007199254740992, 0.5"
+    frame = read_database(Source(database=plant, query=query))
+    assert frame["id"].tolist() == [9007199254740993, None, 9007199254740992]
+    assert frame["x"].dropna().tolist() == [1e300, 0.5]
+
+
 def test_a_query_may_hold_colons_percent_signs_and_a_semicolon(plant: str) -> None:
     query = "-- newest first\nSELECT viscosity AS v FROM measurements WHERE batch LIKE 'A:%' ORDER BY viscosity DESC;"
     assert read_database(Source(database=plant, query=query))["v"].tolist()[:2] == [24.0, 23.0]
