@@ -56,11 +56,18 @@ class Place:
     problem: LeitstandError | None = None
 
 
-def keep_evidence(desk: "Desk", report: "RunReport", left_out: tuple[MilestoneId, ...] = ()) -> None:
+def rests_on(desk: "Desk") -> dict[str, str]:
+    """Return the hashes of all that evidence may rest on. A run asks before it reads anything, so that what changes meanwhile makes it stale."""
+    spec = desk.project.spec
+    return fingerprints(spec, desk.project.contract, beside(spec, desk.project.folder, desk.settings))
+
+
+def keep_evidence(desk: "Desk", report: "RunReport", known: Mapping[str, str], left_out: tuple[MilestoneId, ...] = ()) -> None:
     """Append what a run found about its milestones.
 
     Parameters
     ----------
+    known : ``rests_on`` at the start of the run
     left_out : milestones that it did not look at
 
     Raises
@@ -68,7 +75,6 @@ def keep_evidence(desk: "Desk", report: "RunReport", left_out: tuple[MilestoneId
     StateError
         If the database cannot be written.
     """
-    known = fingerprints(desk.project.spec, desk.project.contract, beside(desk.project.spec, desk.project.folder, desk.settings))
     content = report.model_dump(mode="json", include={name for names in DETAILS.values() for name in names})
     entries = [
         (one, rested_on(one.id, known), {name: content[name] for name in DETAILS.get(one.id, ())})
@@ -176,7 +182,10 @@ def _source(source: Source, spec: ProjectSpec, folder: Path, settings: Settings)
     if source.sample is not None:  # made by sample.py from the seed
         return [source.sample, spec.split.seed, _hash([folder / "sample.py"])]
     place = settings.workspace / (source.file or source.folder or Path()).expanduser()
-    content = _hash(sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place], place)
+    try:
+        content = _hash(sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place], place)
+    except OSError as error:  # whoever reads the source says it better
+        content = type(error).__name__
     how = source.model_dump(mode="json", exclude_defaults=True, exclude={"file", "folder"})  # another sheet, another decimal mark
     return [how, content] if how else content
 

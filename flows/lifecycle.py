@@ -6,7 +6,7 @@ import numpy as np
 
 from flows.artifacts import publish
 from flows.benefit import Promise, benefit
-from flows.evidence import keep_evidence
+from flows.evidence import keep_evidence, rests_on
 from flows.introduction import Introduction, introduction
 from flows.practice_check import Pilot, practice_check
 from flows.stage import stage
@@ -49,6 +49,7 @@ def lifecycle(desk: Desk, who: str, serve: bool = True, approved: bool = False) 
     started = perf_counter()
     with project_lock(desk.settings, desk.project.name):
         desk.tracker.close_abandoned(desk.project.name)
+        known = rests_on(desk)
         inventory = status_quo(desk)
         promise = benefit(desk)
         sourcing = strategy(desk)
@@ -56,7 +57,7 @@ def lifecycle(desk: Desk, who: str, serve: bool = True, approved: bool = False) 
         introduced = introduction(desk, pilot, who, serve, approved)
     decision = decide(desk.project.spec, signals(desk, introduced.monitoring)) if introduced.monitoring else None
     report = run_report(desk, inventory, promise, sourcing, pilot, introduced, decision, perf_counter() - started)
-    keep_evidence(desk, report)
+    keep_evidence(desk, report, known)
     publish(report, desk.settings.language)
     return report
 

@@ -1,5 +1,6 @@
 """M1, status quo: which data are there, what are they like, and what is today's figure?"""
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,17 +81,22 @@ def read_sources(desk: Desk) -> tuple[pd.DataFrame, bool]:
 
 
 def write_sample(desk: Desk) -> bool:
-    """Write the built-in data where the project learns from them, and return whether they are synthetic."""
+    """Write the built-in data where the project learns from them, unless they are there from this seed and code; say whether they are synthetic."""
     if not desk.project.uses_sample:
         return False
     sample = desk.project.sample()
     folder = desk.settings.folder("samples") / desk.project.name
-    if not folder.exists():
+    seed, note = desk.project.spec.split.seed, folder.with_suffix(".made")
+    made_from = f"{seed} {hashlib.sha256((desk.project.folder / 'sample.py').read_bytes()).hexdigest()}"
+    if not folder.exists() or not note.exists() or note.read_text() != made_from:
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a sample killed half-way must not pass for a whole one
             made = Path(scratch) / desk.project.name
             made.mkdir()
-            sample.write(made, desk.project.spec.split.seed)
+            sample.write(made, seed)
+            if folder.exists():
+                folder.rename(Path(scratch) / "before")
             made.rename(folder)
+            note.write_text(made_from)
     return bool(sample.SYNTHETIC)
 
 

@@ -4,7 +4,7 @@ from time import perf_counter
 
 from flows.artifacts import publish
 from flows.benefit import benefit
-from flows.evidence import keep_evidence
+from flows.evidence import keep_evidence, rests_on
 from flows.introduction import Introduction
 from flows.lifecycle import run_report
 from flows.practice_check import Pilot, practice_check
@@ -23,12 +23,13 @@ def training_only(desk: Desk) -> RunReport:
     started = perf_counter()
     with project_lock(desk.settings, desk.project.name):
         desk.tracker.close_abandoned(desk.project.name)
+        known = rests_on(desk)
         inventory = status_quo(desk)
         promise, sourcing = benefit(desk), strategy(desk)
         pilot = practice_check(desk, inventory)
     waiting = _nobody_promoted()
     report = run_report(desk, inventory, promise, sourcing, pilot, waiting, None, perf_counter() - started)
-    keep_evidence(desk, report, left_out=("M5",))
+    keep_evidence(desk, report, known, left_out=("M5",))
     publish(report, desk.settings.language)
     return report
 
@@ -43,7 +44,7 @@ def keep_challenger(desk: Desk, inventory: Inventory, pilot: Pilot) -> None:
     """
     unseen = milestone("M3", "open", 0.0)
     report = run_report(desk, inventory, benefit(desk), unseen, pilot, _nobody_promoted(), None, 0.0)
-    keep_evidence(desk, report, left_out=("M3", "M5"))
+    keep_evidence(desk, report, rests_on(desk), left_out=("M3", "M5"))
 
 
 def _nobody_promoted() -> Introduction:

@@ -135,11 +135,10 @@ def _fail(message: str, kind: str, code: int, as_json: bool, error: BaseExceptio
 
 
 def emit(document: Any) -> None:
-    """Print one JSON document on stdout: a pydantic model, or anything that JSON knows."""
-    import json
+    """Print one JSON document on stdout: a pydantic model, or anything that JSON knows. What is no number is null."""
+    from pydantic_core import to_json
 
-    content = document.model_dump(mode="json") if hasattr(document, "model_dump") else document
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(to_json(document, indent=2, inf_nan_mode="null").decode() + "\n")
 
 
 def _add_commands() -> None:

@@ -43,7 +43,8 @@ def pilot(
         if path.exists():
             raise UsageError("pilot.form_exists", path=path)
         write_form(path, call.language)
-        say("pilot.form_written", path=path, count=len(checklist().questions))
+        count = len(checklist().questions)
+        emit({"file": str(path), "questions": count}) if json else say("pilot.form_written", path=path, count=count)
         return
     if ask:
         require_own(folder, now.workspace)

@@ -43,7 +43,8 @@ def readiness(
         if path.exists():
             raise UsageError("readiness.form_exists", path=path)
         write_form(path, questions, call.language)
-        say("readiness.form_written", path=path, count=len(questions.questions))
+        count = len(questions.questions)
+        emit({"file": str(path), "questions": count}) if json else say("readiness.form_written", path=path, count=count)
         return
     if ask or (ask is None and at_terminal() and not json):
         _ask(path, questions, again)

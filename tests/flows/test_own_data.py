@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import yaml
 from workshop import Workshop, parts
 
 from data_contracts.odcs import read_contract, write_contract
-from flows.status_quo import status_quo
+from flows.status_quo import status_quo, write_sample
 from flows.workspace import Desk, open_project
 from infra.settings import load_settings
 from leitstand.contract import Column
+from leitstand.project import Project
 
 pytestmark = pytest.mark.slow
 
@@ -172,3 +174,21 @@ def test_codes_stay_what_the_contract_says_they_are(workshop: Workshop) -> None:
     settings = load_settings(home=workshop.home, workspace=workshop.work, database_url=None)
     frame = status_quo.fn(Desk(open_project("codes", settings), settings)).frame
     assert sorted(frame["batch"].unique()) == ["1.1", "1.10"]
+
+
+def test_the_built_in_data_are_made_anew_for_another_seed_only(workshop: Workshop) -> None:
+    settings = load_settings(home=workshop.home, workspace=workshop.work, database_url=None)
+    project = open_project("virtual_sensor", settings)
+    split = project.spec.split.model_copy(update={"seed": project.spec.split.seed + 1})
+    other = replace(project, spec=project.spec.model_copy(update={"split": split}))
+    folder = settings.folder("samples") / project.name
+
+    def made(by: Project) -> tuple[dict[str, bytes], set[int]]:
+        assert write_sample(Desk(by, settings))
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.name: path.read_bytes() for path in files}, {path.stat().st_mtime_ns for path in files}
+
+    first = made(project)
+    assert made(project) == first
+    assert made(other)[0] != first[0]
+    assert made(project)[0] == first[0]

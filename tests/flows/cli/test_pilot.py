@@ -67,6 +67,9 @@ def test_the_form_is_written_once_and_read_back_empty(workshop: Workshop) -> Non
     assert {one["status"] for one in workshop.done("roadmap", "pilot", "mine", "--json").document["sections"]} == {"open"}
     again = workshop("roadmap", "pilot", "mine", "--form")
     assert (again.code, "exists already" in again.told) == (2, True)
+    path.unlink()
+    told = workshop.done("roadmap", "pilot", "mine", "--form", "--json").document
+    assert (told["file"], told["questions"], path.exists()) == (str(path), len(checklist().questions), True)
 
 
 def test_what_is_answered_is_done_in_both_languages(workshop: Workshop) -> None:

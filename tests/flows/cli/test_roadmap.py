@@ -72,6 +72,22 @@ def test_changed_data_open_status_quo_and_practice_check(own_parts: Workshop) ->
     assert found["M4"][1] == ["data"]
 
 
+def test_data_that_changed_while_they_were_learned_from_count_as_changed(own_parts: Workshop) -> None:
+    model = own_parts.work / "projects" / "parts" / "model.py"
+    with model.open("a", encoding="utf-8") as file:
+        file.write(
+            "\n\ndef prepare(tables, parameters):\n"
+            "    from pathlib import Path\n\n"
+            f"    with Path({_source(own_parts)!r}).open('a') as file:\n"
+            "        file.write('\\n')\n"
+            "    return next(iter(tables.values()))\n"
+        )
+    own_parts.done("train", "parts")
+    assert standing(own_parts)["M4"] == ("stale", ["data"])
+    own_parts.table("parts.csv", parts())
+    assert standing(own_parts)["M4"][0] == "open"
+
+
 def test_the_same_file_read_in_another_way_is_other_data(own_parts: Workshop) -> None:
     path = own_parts.work / "projects" / "parts" / "project.yaml"
     data = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
