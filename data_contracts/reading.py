@@ -89,18 +89,21 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise SourceError("contracts.duplicate_columns", path=path, names=", ".join(twice[:5]))
     if table.num_rows == 0:
         raise SourceError("contracts.no_rows", path=path)
-    frame: pd.DataFrame = plain_table(table).to_pandas(ignore_metadata=True, date_as_object=False)
-    return frame
+    return to_frame(plain_table(table))
 
 
 def plain_table(table: Any) -> Any:
-    """Return the table in types that a frame has: decimals as floats, categories as their values, times of day as texts.
+    """Return the table in types that a frame has: decimals as floats, categories as their values, times of day as texts."""
+    return table.cast(pa.schema([_plain_field(field) for field in table.schema]))
 
-    Whole numbers that a frame would round, because some are missing, become texts.
-    """
-    plain = table.cast(pa.schema([_plain_field(field) for field in table.schema]))
-    kept = [pa.field(one.name, pa.string()) if would_be_rounded(plain[i]) else one for i, one in enumerate(plain.schema)]
-    return plain.cast(pa.schema(kept))
+
+def to_frame(table: Any) -> pd.DataFrame:
+    """Return a plain table as a frame; whole numbers that it would round, because some are missing, stay Python's."""
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+    for name in table.column_names:
+        if would_be_rounded(table.column(name)):
+            frame[name] = pd.Series(table.column(name).to_pylist(), dtype=object)
+    return frame
 
 
 def _plain_field(field: pa.Field) -> pa.Field:

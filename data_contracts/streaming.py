@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from data_contracts.chunks import Chunk, Position, Stream
 from data_contracts.csv_blocks import CsvStream
 from data_contracts.csv_reading import EXTENSIONS
-from data_contracts.reading import PARQUET, plain_table, read_source
+from data_contracts.reading import PARQUET, plain_table, read_source, to_frame
 from leitstand.contract import Contract
 from leitstand.errors import SourceError
 from leitstand.spec import Source
@@ -196,8 +196,7 @@ def _is_missing(value: Any) -> bool:
 
 def _rows_of(table: Any) -> Callable[[np.ndarray], pd.DataFrame]:
     def taken(rows: np.ndarray) -> pd.DataFrame:
-        frame: pd.DataFrame = table.take(pa.array(rows)).to_pandas(ignore_metadata=True, date_as_object=False)
-        return frame
+        return to_frame(table.take(pa.array(rows)))
 
     return taken
 

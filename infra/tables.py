@@ -54,7 +54,7 @@ def read_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFra
         No message holds the password.
     """
     chunks = list(stream_database(source, chunk_rows=chunk_rows))
-    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+    return pd.concat(_alike(chunks), ignore_index=True) if len(chunks) > 1 else chunks[0]
 
 
 def stream_database(source: Source, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
@@ -116,6 +116,21 @@ def read_since(source: Source, column: str, since: object | None) -> pd.DataFram
                 raise _refused(error, source, shown_url(url)) from error
     finally:
         engine.dispose()
+
+
+def _alike(chunks: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the chunks so that joining them rounds nothing: whole numbers beside large ones stay Python's where a gap made them floats."""
+    for name in chunks[0].columns:
+        kinds = {chunk[name].dtype for chunk in chunks}
+        large = any(chunk[name].abs().max() >= EXACT_INTEGERS for chunk in chunks if chunk[name].dtype == np.int64)
+        if np.dtype("float64") not in kinds or not (large or np.dtype(object) in kinds):
+            continue
+        for chunk in chunks:
+            values = chunk[name]
+            if values.dtype == np.float64 and (values.isna() | (values == np.floor(values))).all():
+                whole = [None if value != value else int(value) for value in values.tolist()]
+                chunk[name] = pd.Series(whole, dtype=object)
+    return chunks
 
 
 def _frame(rows: Sequence[Any], names: list[str]) -> pd.DataFrame:

@@ -185,7 +185,10 @@ class Leitstand:
 
     async def project_ready(self, request: Request) -> Response:
         """Answer ``GET /{project}/readyz``: this project's model answers, or what stands in for it."""
-        endpoint, _ = self._admitted(request, "read")
+        known = self.guard.known(request.scope["headers"], client_host(request.scope))
+        if not known(request.path_params["project"]):
+            self._admitted(request, "read")  # says what is missing
+        endpoint = self._endpoint(request)
         if endpoint.refusal is not None:
             raise person_decides(endpoint.refusal)
         return as_json({"status": "fallback" if endpoint.fallback else "ready", "version": endpoint.version})

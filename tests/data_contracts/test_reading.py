@@ -150,11 +150,17 @@ def test_long_ids_of_parquet_stay_different_when_one_is_missing(tmp_path):
     pq.write_table(pa.table({"id": pa.array(ids), "n": pa.array([1, None, 3])}), tmp_path / "data.parquet")
     source = Source(file="data.parquet")
     frame = read_source(source, base=tmp_path)
-    assert frame["id"].tolist() == ["9007199254740993", None, "9007199254740992"]
+    assert frame["id"].tolist() == ids
     assert frame["n"].dtype == "float64"
     contract = Contract(id="c", table="t", columns=(Column(name="id", type="string"), Column(name="n", type="integer")))
     chunks = open_stream(Source(file=tmp_path / "data.parquet"), contract).chunks()
-    assert [value for chunk in chunks for value in parse(chunk.raw(np.arange(3)), contract)[0]["id"]] == frame["id"].tolist()
+    assert [value for chunk in chunks for value in parse(chunk.raw(np.arange(3)), contract)[0]["id"]] == [
+        "9007199254740993",
+        None,
+        "9007199254740992",
+    ]
+    shorter = pd.DataFrame({"id": [1234567890123456.0, np.nan]})
+    assert parse(shorter, contract.only(["id"]))[0]["id"].tolist() == ["1234567890123456", None]
 
 
 def test_decimals_categories_and_times_of_day_of_parquet_become_plain(tmp_path):

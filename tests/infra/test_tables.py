@@ -50,6 +50,9 @@ def test_long_ids_stay_different_when_one_is_missing(plant: str) -> None:
     frame = read_database(Source(database=plant, query=query))
     assert frame["id"].tolist() == [9007199254740993, None, 9007199254740992]
     assert frame["x"].dropna().tolist() == [1e300, 0.5]
+    parts = "SELECT 1152921504606846977 AS id UNION ALL SELECT 1152921504606846978 UNION ALL SELECT 5 UNION ALL SELECT NULL"
+    found = read_database(Source(database=plant, query=parts), chunk_rows=2)["id"].tolist()
+    assert found == [1152921504606846977, 1152921504606846978, 5, None]
 
 
 def test_a_query_may_hold_colons_percent_signs_and_a_semicolon(plant: str) -> None:
