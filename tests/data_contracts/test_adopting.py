@@ -62,3 +62,10 @@ def test_there_is_one_key_the_templates_where_the_data_have_it():
 def test_columns_stand_in_the_order_of_the_data_and_all_of_them():
     own = adopt(TEMPLATE, pd.DataFrame({"new": [1.5, 2.5], "kind": ["A", "B"]}), source="own.csv", time=None)
     assert own.names == ["new", "kind"]
+
+
+def test_freshness_is_kept_only_with_a_time_to_read_it_from():
+    counted = adopt(TEMPLATE, frame(), source="own.csv", time="stroke")
+    assert (counted.time_column, counted.freshness_hours) == ("stroke", None)
+    dated = adopt(TEMPLATE, frame(at=pd.date_range("2026-01-01", periods=100, freq="h")), source="own.csv", time="at")
+    assert (dated.time_column, dated.freshness_hours) == ("at", 24)
