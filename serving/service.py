@@ -53,7 +53,7 @@ class LeitstandService:
         from infra.packaged import service_settings
         from infra.prediction_log import PredictionLog
         from infra.received import Received
-        from infra.settings import calm_tools, follow_clock
+        from infra.settings import calm_tools, follow_clock, read_variable
         from serving.app import Leitstand
         from serving.loading import Champions
         from serving.protection import LAUNCHER_VARIABLE, Guard
@@ -76,7 +76,7 @@ class LeitstandService:
         self.guard = guard = Guard(
             KeyStore(settings.database("keys"), wait_seconds=1),
             self.champions.limits(),
-            launcher_word=os.environ.get(LAUNCHER_VARIABLE, ""),
+            launcher_word=read_variable(LAUNCHER_VARIABLE) or "",
         )
         self.received = Received(settings.database("history"))
         self.app = Leitstand(self.champions, self.commit, log, self.received, guard, settings.language, tls=arguments.tls)

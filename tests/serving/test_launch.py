@@ -74,17 +74,17 @@ def test_stopping_leaves_no_process_and_no_open_port(stage: Any) -> None:
     service.stop()
 
 
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="only Linux tells the limits of another process")
 def test_the_service_may_hold_more_connections_than_a_shell_s_limit(stage: Any) -> None:
-    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, soft), hard))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    command = [sys.executable, "-c", LAUNCHER, str(stage.settings.root), str(stage.settings.workspace)]
+    process = subprocess.Popen(["sh", "-c", 'ulimit -S -n 1024 && exec "$@"', "sh", *command], stdout=subprocess.PIPE)
     try:
-        with start_service(["cells"], stage.settings) as service:
-            (worker,) = psutil.Process(service.pid).children()
-            if not hasattr(worker, "rlimit"):
-                pytest.skip("only Linux tells the limits of another process")
-            assert worker.rlimit(resource.RLIMIT_NOFILE)[0] == min(8192, hard)
+        _, family = started(process)
+        assert {one.rlimit(resource.RLIMIT_NOFILE)[0] for one in family} == {1024, min(8192, hard)}
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        process.kill()
+        process.communicate()
 
 
 def test_the_service_ends_when_its_launcher_is_killed(launcher: Any) -> None:
