@@ -28,7 +28,7 @@ def adopt(template: Contract, frame: pd.DataFrame, *, source: str, time: str | N
     own = {column.name: _no_key(column) if has_key else column for column in guessed.columns}
     columns = tuple((own | kept)[name] for name in guessed.names)
     time_column = time or guessed.time_column
-    is_time = any(column.name == time_column and column.type in ("date", "timestamp") for column in columns)
+    is_time = any(column.name == time_column and column.is_time for column in columns)
     freshness = template.freshness_hours if is_time else None
     return template.model_copy(
         update={"table": guessed.table, "columns": columns, "time_column": time_column, "freshness_hours": freshness}

@@ -98,7 +98,7 @@ def _checks(column: Column, contract: Contract, now: datetime) -> list[Check]:
     if column.unique or contract.primary_key == [column.name]:
         rule: Rule = "primary_key" if contract.primary_key == [column.name] else "unique"
         made.append(Check(rule, gxe.ExpectColumnValuesToBeUnique(column=VALUE)))
-    if contract.freshness_hours is not None and column.name == contract.time_column and column.type in ("date", "timestamp"):
+    if contract.freshness_hours is not None and column.name == contract.time_column and column.is_time:
         oldest = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
         newest = gxe.ExpectColumnMaxToBeBetween(column=VALUE, min_value=oldest - timedelta(hours=contract.freshness_hours))
         made.append(Check("freshness", newest, f"{contract.freshness_hours:g}"))

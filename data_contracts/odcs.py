@@ -115,7 +115,7 @@ def _contract(document: OpenDataContractStandard) -> Contract:
 
 
 def _freshness_cannot_be_judged(contract: Contract) -> bool:
-    times = [column.name for column in contract.columns if column.type in ("date", "timestamp")]
+    times = [column.name for column in contract.columns if column.is_time]
     return contract.freshness_hours is not None and contract.time_column not in times
 
 

@@ -60,7 +60,7 @@ def _parse_column(
         return _number(values, decimal, known, whole=column.type == "integer")
     if column.type == "boolean":
         return _truth(values)
-    if column.type in ("date", "timestamp"):
+    if column.is_time:
         return _time(values, date_only=column.type == "date")
     if column.type == "file":
         made = values.astype(object)

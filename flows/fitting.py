@@ -112,7 +112,7 @@ def require_types(spec: ProjectSpec, contract: Contract, own: Contract, roles: R
         raise refusal("target_no_number", roles.target)
     if spec.task == "classification" and spec.data.positive is not None and frame[roles.target].nunique() != 2:
         raise refusal("target_not_two_classes", roles.target)
-    if roles.time is not None and own.column(roles.time).type not in ("date", "timestamp"):
+    if roles.time is not None and not own.column(roles.time).is_time:
         raise refusal("time_no_time", roles.time)
     has_files = [any(column.type == "file" for column in one.columns) for one in (contract, own)]
     if has_files == [True, False]:

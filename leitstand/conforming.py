@@ -31,7 +31,7 @@ def conform(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 def _settle(values: pd.Series, column: Column) -> pd.Series:
     if column.type in ("integer", "number", "boolean"):
         return values.astype("float64")
-    if column.type in ("date", "timestamp"):
+    if column.is_time:
         # texts of the prediction log: a full second stands there without its fraction
         return pd.to_datetime(values, utc=True, format="ISO8601").dt.tz_localize(None).astype("datetime64[ns]")
     return values.astype(object).where(values.notna(), None)

@@ -83,6 +83,11 @@ class Column(Frozen):
         return self.type in ("integer", "number")
 
     @property
+    def is_time(self) -> bool:
+        """Whether the values are days or points in time."""
+        return self.type in ("date", "timestamp")
+
+    @property
     def is_guarded(self) -> bool:
         """Whether values of others must not be shown: personal data, and all that the log keeps under a pseudonym."""
         return self.personal_data != "none" or self.is_pseudonymised

@@ -98,7 +98,7 @@ def _settled(values: pd.Series, column: Column) -> pd.Series:
     if column.is_number:
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         return numbers.map(repr, na_action="ignore").astype(object)
-    if column.type in ("date", "timestamp"):
+    if column.is_time:
         moments = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
         return moments.map(lambda moment: moment.isoformat(), na_action="ignore").astype(object)
     if column.type == "boolean":

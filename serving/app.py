@@ -185,8 +185,7 @@ class Leitstand:
 
     async def project_ready(self, request: Request) -> Response:
         """Answer ``GET /{project}/readyz``: this project's model answers, or what stands in for it."""
-        known = self.guard.known(request.scope["headers"], client_host(request.scope))
-        if not known(request.path_params["project"]):
+        if not self._known(request)(request.path_params["project"]):
             self._admitted(request, "read")  # says what is missing
         endpoint = self._endpoint(request)
         if endpoint.refusal is not None:
@@ -195,11 +194,8 @@ class Leitstand:
 
     async def ready(self, request: Request) -> Response:
         """Answer ``GET /readyz``: at least one model answers; those that do not are named with the reason, to whom may know of them."""
-        language, known = (
-            self.refusing.language(request.scope),
-            self.guard.known(request.scope["headers"], client_host(request.scope)),
-        )
-        return as_json(state_of(self.champions.endpoints, language, known), headers=spoken(language))
+        language = self.refusing.language(request.scope)
+        return as_json(state_of(self.champions.endpoints, language, self._known(request)), headers=spoken(language))
 
     async def figures(self, request: Request) -> Response:
         """Answer ``GET /metrics``."""
@@ -239,6 +235,10 @@ class Leitstand:
         client = self.guard.admit(scope["headers"], client_host(scope), request.path_params["project"], right)
         return self._endpoint(request), client
 
+    def _known(self, request: Request) -> Callable[[str], bool]:
+        """Return which projects the sender of a request may know by name."""
+        return self.guard.known(request.scope["headers"], client_host(request.scope))
+
     def _endpoint(self, request: Request) -> Endpoint:
         name = request.path_params["project"]
         found = self.champions.endpoints.get(name)
@@ -270,8 +270,7 @@ class Leitstand:
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
         """Answer what matched no path (404) or no method (405)."""
         path, language = request.url.path[:200], self.refusing.language(request.scope)
-        known = self.guard.known(request.scope["headers"], client_host(request.scope))
-        if path[1:] in self.champions.endpoints and known(path[1:]):
+        if path[1:] in self.champions.endpoints and self._known(request)(path[1:]):
             return Response(status_code=308, headers=HEADERS | {"Location": f"{path[1:]}/"})
         if isinstance(error, HTTPException) and error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")

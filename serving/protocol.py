@@ -29,9 +29,8 @@ HEAD_BYTES = 65_536
 TRAILER_BYTES = 600_000  # that brought neither a head nor a part of a body; one read of the socket may hold 256 kB
 SMALL_BODY = 16_000  # bytes; a longer one is better stopped by the application than read to its end for nothing
 ACCEPTED_TOGETHER = 32  # new connections per turn of the event loop
-IDLE_SECONDS = (
-    75  # longer than proxies keep an idle connection (60 s as a rule), which would else send into one that closes at that moment
-)
+IDLE_SECONDS = 75
+"""Longer than proxies keep an idle connection (60 s as a rule), which would else send into one that closes at that moment."""
 MOST_FILES = 8192
 _uvicorn_startup = uvicorn.Server.startup
 Refuse = Callable[[bytes, Sequence[tuple[bytes, bytes]]], bytes | None]

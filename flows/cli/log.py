@@ -186,7 +186,7 @@ def _search(predictions: "PredictionLog", project: str, column: str, value: str)
         written |= {as_number(value)} - {None}
     elif column in known and known[column].type == "boolean":
         written |= {int(value.lower() == "true"), value.capitalize()}
-    elif column in known and known[column].type in ("date", "timestamp"):
+    elif column in known and known[column].is_time:
         with suppress(ValueError):
             moment = parse_time(value)
             written |= {moment.isoformat(), str(moment)}

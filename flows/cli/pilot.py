@@ -44,7 +44,10 @@ def pilot(
             raise UsageError("pilot.form_exists", path=path)
         write_form(path, call.language)
         count = len(checklist().questions)
-        emit({"file": str(path), "questions": count}) if json else say("pilot.form_written", path=path, count=count)
+        if json:
+            emit({"file": str(path), "questions": count})
+        else:
+            say("pilot.form_written", path=path, count=count)
         return
     if ask:
         require_own(folder, now.workspace)

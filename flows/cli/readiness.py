@@ -44,7 +44,10 @@ def readiness(
             raise UsageError("readiness.form_exists", path=path)
         write_form(path, questions, call.language)
         count = len(questions.questions)
-        emit({"file": str(path), "questions": count}) if json else say("readiness.form_written", path=path, count=count)
+        if json:
+            emit({"file": str(path), "questions": count})
+        else:
+            say("readiness.form_written", path=path, count=count)
         return
     if ask or (ask is None and at_terminal() and not json):
         _ask(path, questions, again)
