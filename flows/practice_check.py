@@ -28,7 +28,7 @@ from leitstand.milestones import Milestone, Verdict, milestone
 from leitstand.prediction import Predictions
 from leitstand.recency import FEWEST_ROWS, dated, recent_rows, trained
 from leitstand.season import TIME
-from leitstand.training import LearningCurve, Training, learning_curve
+from leitstand.training import ONE_THREAD_ROWS, LearningCurve, Training, learning_curve
 
 REFERENCE_MOST_ROWS = 10_000  # a distribution is known well enough then
 
@@ -189,7 +189,8 @@ def fit(
     held : rows of the hold-out
     fresh : labelled rows since the world changed; where a model of them alone is better, they are all that is learned from
     """
-    desk.tools.load_later()
+    if len(training_part) < ONE_THREAD_ROWS:
+        desk.tools.load_later()  # of two cores one is free now; a fit on both would wait for every core that a second process takes
     made = trained(training_part, held, snapshot.version, synthetic, fresh, lambda name: desk.report("M4", f"train {name}"))
     if not desk.project.spec.training.learning_curve:
         return made, None
@@ -200,6 +201,7 @@ def fit(
 def examine(desk: Desk, training: Training, training_part: Dataset, holdout: Dataset, snapshot: Snapshot) -> Judgement:
     """Judge the pilot on the hold-out, against the champion if there is one."""
     desk.report("M4", "judge")
+    desk.tools.load_later()
     version = desk.registry.champion(desk.project.name)
     if version is None:
         return judge(training.model, training_part, holdout)

@@ -5,6 +5,7 @@ at a time. So a cold command hands contract checks, drift and pictures to a seco
 warm process needs no second one: everything is loaded.
 """
 
+import atexit
 import importlib
 import os
 import signal
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from leitstand.training import CandidateScore, LearningCurve
     from monitoring.result import MonitoringResult
 
-CHECKING, MONITORING, DRAWING = "data_contracts.checking", "monitoring.report", "flows.charts"
+CHECKING, MONITORING, DRAWING, MODEL_FILES = "data_contracts.checking", "monitoring.report", "flows.charts", "skops.io"
 
 
 class Tools:
     """The slow tools, in this process."""
 
     def load_later(self) -> None:
-        """Load what the end of a run needs, if that costs nobody time."""
+        """Load what the end of a run needs, if that costs nobody time; may be said twice."""
 
     def check(self, frame: "pd.DataFrame", contract: "Contract") -> "CheckResult":
         """Check a contract; see ``data_contracts.checking.check``."""
@@ -65,8 +66,13 @@ class _ToolsAside(Tools):
         self._executor = executor
         executor.submit(_load, CHECKING)
 
+    def check(self, frame: "pd.DataFrame", contract: "Contract") -> "CheckResult":
+        checked = self._executor.submit(_call, CHECKING, "check", frame, contract)
+        _load(MODEL_FILES)  # a second of this process's time, which has nothing else to do until then
+        return cast("CheckResult", checked.result())
+
     def load_later(self) -> None:
-        for name in (MONITORING, DRAWING):
+        for name in (DRAWING, MONITORING):
             self._executor.submit(_load, name)
 
     def _call(self, module: str, name: str, *arguments: Any, **details: Any) -> Any:
@@ -86,6 +92,7 @@ def tools_aside() -> Iterator[Tools]:
 def _begin(parent: int) -> None:
     """Let the second process end with the first, also when that is killed; Ctrl-C is the first one's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit.register(os._exit, 0)  # it keeps nothing; taking its modules apart would take half a second that the command waits for
     end_with(parent)
     calm_tools()
     follow_clock(load_settings())
