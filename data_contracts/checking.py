@@ -10,8 +10,9 @@ from data_contracts.broken import MOST_EXAMPLES, Broken, BrokenRule, reason
 from data_contracts.comparing import REASON, ROW, compare_columns
 from data_contracts.expectations import run_expectations
 from data_contracts.files import check_files
-from data_contracts.parsing import parse, settle_integers
+from data_contracts.parsing import parse
 from data_contracts.result import CheckResult
+from leitstand.conforming import settled
 from leitstand.contract import Contract
 from leitstand.now import now as current_time
 from leitstand.texts import Language
@@ -56,7 +57,7 @@ def check(
     quarantined, good = _quarantine(raw, broken, language)
     return CheckResult(
         contract=contract,
-        accepted=typed if good.all() else settle_integers(typed[good].reset_index(drop=True), contract),
+        accepted=typed if good.all() else settled(typed[good].reset_index(drop=True), contract),
         quarantined=quarantined,
         broken=tuple(_told(item, raw, typed) for item in broken),
         rows=len(raw),

@@ -10,6 +10,7 @@ import pyarrow as pa
 from data_contracts import numerals
 from data_contracts.broken import Broken
 from data_contracts.dates import to_time
+from leitstand.conforming import settled
 from leitstand.contract import EXACT_INTEGERS, Column, Contract
 
 TRUE, FALSE = ("true", "yes", "ja", "wahr", "1", "1.0"), ("false", "no", "nein", "falsch", "0", "0.0")
@@ -41,14 +42,7 @@ def parse(frame: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[B
             if infinite.any():
                 broken.append(Broken(column.name, "finite", np.flatnonzero(infinite)))
                 typed[column.name] = pd.Series(np.where(infinite, np.nan, numbers), index=values.index)
-    return settle_integers(pd.DataFrame(typed, index=frame.index), contract), broken
-
-
-def settle_integers(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Return the frame with every integer column int64 that misses no value."""
-    names = [column.name for column in contract.columns if column.type == "integer" and frame[column.name].dtype == np.float64]
-    whole = [name for name in names if not frame[name].hasnans and (frame[name].abs() < EXACT_INTEGERS).all()]
-    return frame.astype(dict.fromkeys(whole, "int64")) if whole else frame
+    return settled(pd.DataFrame(typed, index=frame.index), contract), broken
 
 
 def _parse_column(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from leitstand.contract import Column, Contract
+from leitstand.contract import EXACT_INTEGERS, Column, Contract
 
 
 def conform(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -35,3 +35,17 @@ def _settle(values: pd.Series, column: Column) -> pd.Series:
         # texts of the prediction log: a full second stands there without its fraction
         return pd.to_datetime(values, utc=True, format="ISO8601").dt.tz_localize(None).astype("datetime64[ns]")
     return values.astype(object).where(values.notna(), None)
+
+
+def settled(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return checked rows with types that hang on nothing but the values: whole numbers and truth values plain where none is missing."""
+    plain: dict[str, str] = {}
+    for column in contract.columns:
+        values = frame[column.name]
+        if values.isna().any():
+            continue
+        if column.type == "integer" and values.dtype == np.float64 and (values.abs() < EXACT_INTEGERS).all():
+            plain[column.name] = "int64"
+        elif column.type == "boolean" and values.dtype != bool:
+            plain[column.name] = "bool"
+    return frame.astype(plain) if plain else frame

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leitstand.contract import EXACT_INTEGERS, Contract
+from leitstand.conforming import settled
+from leitstand.contract import Contract
 from leitstand.project import Project
 
 UNKNOWN = 0
@@ -45,7 +46,7 @@ def begin(project: Project, first: pd.DataFrame, number: int) -> Grown:
     """Return the table that the first delivery makes."""
     key = project.contract.primary_key
     latest = first.drop_duplicates(key, keep="last") if key else first
-    frame, order = _in_order(project, settled(latest, project.contract))
+    frame, order = _in_order(project, settled(latest, project.contract).reset_index(drop=True))
     labelled = int(frame[project.spec.data.target].notna().sum())
     return Grown(frame, np.full(len(order), number), added=len(frame), outdated=len(first) - len(latest), labelled=labelled)
 
@@ -80,7 +81,7 @@ def grow(
     source = deliveries.copy()
     source[place[newer]] = number
     frame = both.iloc[np.concatenate([kept, arrived[~known]])]
-    frame, positions = _in_order(project, settled(frame, project.contract))
+    frame, positions = _in_order(project, settled(frame, project.contract).reset_index(drop=True))
     return Grown(
         frame,
         np.concatenate([source, np.full((~known).sum(), number)])[positions],
@@ -104,23 +105,6 @@ def newest(project: Project, frame: pd.DataFrame) -> pd.DataFrame:
     if data.time is not None:
         frame = frame.sort_values(data.time, kind="stable", na_position="first")
     return frame.tail(data.most_rows).reset_index(drop=True)
-
-
-def settled(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Return checked rows with types that hang on nothing but the values: whole numbers and truth values plain where none is missing."""
-    plain: dict[str, str] = {}
-    for column in contract.columns:
-        values = frame[column.name]
-        if (
-            column.type == "integer"
-            and values.dtype == np.float64
-            and not values.hasnans
-            and (values.abs() < EXACT_INTEGERS).all()
-        ):
-            plain[column.name] = "int64"
-        elif column.type == "boolean" and values.dtype != bool and not values.isna().any():
-            plain[column.name] = "bool"
-    return frame.astype(plain).reset_index(drop=True)
 
 
 def _stacked(table: pd.DataFrame, new: pd.DataFrame, contract: Contract) -> pd.DataFrame:
