@@ -24,7 +24,11 @@ TOGETHER, ROUNDS = 16, 300
 
 def main(project: str, body: bytes) -> None:
     """Print microseconds per request."""
-    endpoint = Champions([project], load_settings()).endpoints[project]
+    champions = Champions([project], load_settings())
+    while champions.preparing:
+        time.sleep(0.1)
+        champions.look()
+    endpoint = champions.endpoints[project]
     if not isinstance(endpoint, Endpoint):
         raise SystemExit(str(endpoint))
     asked = endpoint.read(body)

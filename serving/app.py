@@ -25,13 +25,14 @@ from serving.metrics import Metrics
 from serving.openapi import document
 from serving.page import index, page, page_headers
 from serving.predicting import Predicting, body_of
+from serving.preparing import BeingPrepared
 from serving.problems import Problem, of_error, saying
 from serving.protection import Guard, right_missing, security_headers
 from serving.queue import overloaded
 from serving.receiving import Receiving
 from serving.refusing import HEADERS, Refusing, as_json, spoken
 from serving.request import Gone, Scope, client_host, read_body
-from serving.standby import person_decides, unavailable
+from serving.standby import being_prepared, person_decides, unavailable
 from serving.told import listed, model_of, schema_of, serving_now, state_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -225,9 +226,9 @@ class Leitstand:
         return made
 
     async def _endpoint_missing(self, request: Request) -> Response:
-        """Say why a project does not predict; where it does, the request does not come here."""
-        self._admitted(request, "predict")
-        raise RuntimeError("an endpoint appeared while its request was under way")
+        """Say why a project does not predict; where it does, the request does not come here, unless its model appears at this moment."""
+        endpoint, _ = self._admitted(request, "predict")
+        raise being_prepared(BeingPrepared("serving.being_prepared", project=endpoint.project.name))
 
     def _admitted(self, request: Request, right: Right) -> tuple[Endpoint, str]:
         """Return the endpoint of a request whose sender may do that, and the sender's name."""

@@ -32,7 +32,7 @@ def champion_for_batch(project: str, settings: Settings) -> tuple[Release, Train
             since = f"{standing.since:%Y-%m-%d %H:%M} UTC"
             raise StateError("serving.batch_paused", project=project, since=since, why=standing.why)
         if not releases.has(project, version):
-            from serving.loading import fetch_release
+            from serving.preparing import fetch_release
 
             fetch_release(project, version)
         release, folder = releases.read(project, version), releases.folder(project, version)

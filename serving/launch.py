@@ -98,7 +98,7 @@ def start_service(
     compiling: bool = False,
     seconds: float = START_SECONDS,
 ) -> Service:
-    """Start the service and wait until it answers for at least one of the projects.
+    """Start the service and wait until it answers for the projects, in the end for at least one of them.
 
     Parameters
     ----------
@@ -242,6 +242,7 @@ def _wait_until_ready(service: Service, host: str, word: str, seconds: float) ->
     deadline = time.monotonic() + seconds
     url = httpx.URL(service.url).copy_with(host=host)
     told = {LAUNCHER_HEADER.decode(): word}
+    answer: httpx.Response | None = None
     # a certificate names the host that others know; here nothing is sent but the question whether the service is ready
     with httpx.Client(base_url=url, headers=told, trust_env=False, timeout=5, verify=False) as client:  # noqa: S501
         while time.monotonic() < deadline:
@@ -250,11 +251,20 @@ def _wait_until_ready(service: Service, host: str, word: str, seconds: float) ->
                 raise ServiceError("serving.service_died", code=code, log=service.log, tail=service.tail())
             with contextlib.suppress(httpx.TransportError):
                 answer = client.get("/readyz")
-                _note_state(service, answer)
-                service.family()
-                return
+                if not is_preparing(answer):
+                    break
             time.sleep(0.05)
+    if answer is not None and (answer.status_code == 200 or not is_preparing(answer)):
+        _note_state(service, answer)
+        service.family()
+        return
     raise ServiceError("serving.service_slow", seconds=f"{seconds:g}", log=service.log, tail=service.tail())
+
+
+def is_preparing(answer: httpx.Response) -> bool:
+    """Return whether ``/readyz`` says that models are still being prepared."""
+    said = answer.json()
+    return said.get("status") == "preparing" or said.get("type") == "urn:leitstand:problem:being-prepared"
 
 
 def _note_state(service: Service, answer: httpx.Response) -> None:

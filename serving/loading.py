@@ -1,10 +1,7 @@
 """Which models are served: loading them at the start, and following what the history says of champions, challengers and pauses."""
 
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from math import inf
 from threading import Event, Thread
 from time import monotonic
@@ -13,14 +10,14 @@ from data_contracts.odcs import find_contract, read_contract
 from infra.history import Standing
 from infra.packaged import open_releases, packaged
 from infra.pseudonyms import pseudonymiser
-from infra.releases import COMPILED_FOLDER, Release, Releases
+from infra.releases import Release
 from infra.settings import Settings
 from leitstand.errors import LeitstandError, ModelError
 from leitstand.folders import locate
 from leitstand.project import Project, load
 from leitstand.spec import Serving, load_spec
-from serving.compiled import read_compilation
 from serving.endpoint import Endpoint, Pseudonymise, without_values
+from serving.preparing import AGAIN_SECONDS, BeingPrepared, Preparing, fetch_release
 from serving.released import ReleasedModel
 from serving.rollout import Rollout
 from serving.ruled import RuledRelease
@@ -28,9 +25,6 @@ from serving.standby import instead, paused
 
 logger = logging.getLogger("bentoml.leitstand")
 LOOK_SECONDS = 1.0
-AGAIN_SECONDS = 60.0  # until what could not be loaded is tried once more
-CHILD_SECONDS = 600.0
-COMPILED_TOGETHER = 20
 Endpoints = dict[str, Endpoint | LeitstandError]
 
 
@@ -40,19 +34,20 @@ class Champions:
     Parameters
     ----------
     names : projects to serve; None for every project that has a champion, also those that get one later
-    compiling : whether a new champion is compiled before it is loaded
+    compiling : whether a new champion is compiled before it is loaded; beside what answers, so that a project whose champion was never compiled
+        answers later than the others
     """
 
     def __init__(self, names: Sequence[str] | None, settings: Settings, compiling: bool = True) -> None:
         self._names, self._settings = names, settings
-        self._compiling = compiling and packaged() is None  # a package is not written to, and has no compiler
         self._releases = open_releases(settings)
+        # a package is not written to, and has no compiler
+        self._preparing = Preparing(self._releases) if compiling and packaged() is None else None
         self._stopped = Event()
         self._again: dict[str, float] = {}
-        self._seen = self._wanted()
-        if self._compiling:
-            compile_releases(self._releases, self._on_this_machine())
-        self.endpoints: Endpoints = {name: self._settled(name, standing, None) for name, standing in self._seen.items()}
+        self._seen: dict[str, Standing | None] = {}
+        self.endpoints: Endpoints = {}
+        self.look()
 
     def watch(self, also: Callable[[], None]) -> None:
         """Look every second whether the history says something new, in a thread of its own, and do what else is due then."""
@@ -76,6 +71,8 @@ class Champions:
     def stop(self) -> None:
         """Look no more."""
         self._stopped.set()
+        if self._preparing is not None:
+            self._preparing.stop()
         self._releases.close()
 
     def look(self) -> None:
@@ -84,23 +81,33 @@ class Champions:
             is_due = monotonic() >= self._again.get(name, inf)  # what could not be loaded may be there by now
             if name in self._seen and self._seen[name] == standing and not is_due:
                 continue
-            self.endpoints = {**self.endpoints, name: self._settled(name, standing, self.endpoints.get(name))}
-            self._seen[name] = standing
+            old = self.endpoints.get(name)
+            if self._may_settle(name, standing, old):
+                self.endpoints = {**self.endpoints, name: self._settled(name, standing, old)}
+                self._seen[name] = standing
+            elif old is None:
+                self.endpoints = {**self.endpoints, name: BeingPrepared("serving.being_prepared", project=name)}
+
+    @property
+    def preparing(self) -> bool:
+        """Whether a project does not answer yet because its model is being prepared."""
+        return any(isinstance(one, BeingPrepared) for one in self.endpoints.values())
+
+    def _may_settle(self, name: str, standing: Standing | None, old: Endpoint | LeitstandError | None) -> bool:
+        """Return whether what the history says can be done at once: a champion is prepared first, but a pause waits for nothing."""
+        held = old if isinstance(old, Endpoint) else None
+        if standing is None or standing.champion is None or (standing.paused and held is not None):
+            return True
+        return self._is_prepared(name, standing.champion, held)
+
+    def _is_prepared(self, name: str, version: int, old: Endpoint | None) -> bool:
+        return self._preparing is None or _held(version, old) is not None or self._preparing.is_done(name, version)
 
     def _wanted(self) -> dict[str, Standing | None]:
         standings = self._releases.standings()
         if self._names is not None:
             return {name: standings.get(name) for name in self._names}
         return {name: one for name, one in sorted(standings.items()) if one.champion is not None}
-
-    def _on_this_machine(self) -> list[Release]:
-        """Return the releases of the champions that are here and whole."""
-        found = []
-        for name, standing in self._seen.items():
-            if standing is not None and standing.champion is not None and self._releases.has(name, standing.champion):
-                with suppress(LeitstandError):  # said when it is to be loaded
-                    found.append(self._releases.read(name, standing.champion))
-        return found
 
     def _settled(self, name: str, standing: Standing | None, old: Endpoint | LeitstandError | None) -> Endpoint | LeitstandError:
         """Return what is to answer for a project, or why nothing can.
@@ -129,21 +136,28 @@ class Champions:
 
     def _answering(self, project: Project, standing: Standing, version: int, old: Endpoint | None) -> Endpoint:
         """Return the champion with the challenger beside it; a fallback where it cannot be loaded."""
-        trial = None
         try:
             found = self.loaded(project, version, old)
         except LeitstandError as error:
             self.try_again(project.name)
             return instead(project, version, old, self, error)
-        challenger = standing.challenger
-        if challenger is not None and challenger != version and standing.mode is not None:
-            try:
-                trial = Rollout(self.loaded(project, challenger, old), standing.mode, standing.share)
-            except LeitstandError as error:
-                logger.error("%s version %s is not tried: %s", project.name, challenger, error)
-                self.try_again(project.name)
-        found.refusal, found.rollout, found.paused = None, trial, False
+        found.refusal, found.rollout, found.paused = None, self._trial(project, standing, version, old), False
         return found
+
+    def _trial(self, project: Project, standing: Standing, version: int, old: Endpoint | None) -> Rollout | None:
+        """Return the challenger that stands beside a champion; None where there is none, it cannot be loaded, or it is not prepared yet."""
+        challenger = standing.challenger
+        if challenger is None or challenger == version or standing.mode is None:
+            return None
+        if not self._is_prepared(project.name, challenger, old):
+            self._again[project.name] = monotonic()  # the champion does not wait for it; it comes with one of the next looks
+            return None
+        try:
+            return Rollout(self.loaded(project, challenger, old), standing.mode, standing.share)
+        except LeitstandError as error:
+            logger.error("%s version %s is not tried: %s", project.name, challenger, error)
+            self.try_again(project.name)
+            return None
 
     def try_again(self, name: str) -> None:
         """Let a project be loaded again after a while."""
@@ -161,11 +175,7 @@ class Champions:
         LeitstandError
             If it cannot be loaded.
         """
-        trial = old.rollout.endpoint if old is not None and old.rollout is not None else None
-        for one in (old, trial):
-            if one is not None and one.version == version and not one.fallback:
-                return one
-        return self._load(project, version)
+        return _held(version, old) or self._load(project, version)
 
     def fallback(self, project: Project, version: int) -> Endpoint:
         """Return a version that answers in place of the champion; errors as in ``loaded``."""
@@ -173,25 +183,29 @@ class Champions:
 
     def baseline(self, project: Project, version: int) -> Endpoint:
         """Return the baseline of a version's training, in place of the champion; errors as in ``loaded``."""
-        release = self._release(project, version)
+        release = self._release(project, version, fetching=True)
         folder = self._releases.folder(project.name, version)
         return Endpoint(project, RuledRelease(project, release, folder), self._kept(project), fallback=True)
 
     def _load(self, project: Project, version: int, fallback: bool = False) -> Endpoint:
-        release = self._release(project, version)
-        if self._compiling:
-            compile_releases(self._releases, [release])
+        release = self._release(project, version, fetching=fallback or self._preparing is None)
         released = ReleasedModel(release, self._releases.folder(project.name, version))
         return Endpoint(project, released, self._kept(project), fallback)
 
-    def _release(self, project: Project, version: int) -> Release:
-        if not self._releases.has(project.name, version):
+    def _release(self, project: Project, version: int, fetching: bool) -> Release:
+        if fetching and not self._releases.has(project.name, version):
             fetch_release(project.name, version)
         return self._releases.read(project.name, version)
 
     def _kept(self, project: Project) -> Pseudonymise | None:
         pseudonyms = pseudonymiser(self._settings, project.input_contract.pseudonymised)
         return pseudonyms.inputs if pseudonyms.columns else None
+
+
+def _held(version: int, old: Endpoint | None) -> Endpoint | None:
+    """Return the endpoint of a version where it is loaded: as champion or challenger of ``old``."""
+    trial = old.rollout.endpoint if old is not None and old.rollout is not None else None
+    return next((one for one in (old, trial) if one is not None and one.version == version and not one.fallback), None)
 
 
 def served_project(name: str, settings: Settings) -> Project:
@@ -205,36 +219,3 @@ def served_project(name: str, settings: Settings) -> Project:
     folder = locate(name, settings.roots)
     contract = read_contract(find_contract(load_spec(folder / "project.yaml").contract_file, settings.roots))
     return load(folder, contract, lazily=True)
-
-
-def fetch_release(name: str, version: int) -> None:
-    """Fetch a release that was published on another machine; in a child process, for it needs the model registry."""
-    _child("infra.publishing", name, str(version))
-
-
-def compile_releases(releases: Releases, wanted: Sequence[Release]) -> None:
-    """Compile the releases for which that was not done; in child processes, whose tools the service need not hold.
-
-    Loading the tools takes longer than compiling a model, so one process compiles several. What one that breaks down left undone is tried again,
-    alone, when it is loaded.
-    """
-    folders = [releases.folder(release.project, release.version) for release in wanted]
-    due = [str(folder) for folder in folders if read_compilation(folder / COMPILED_FOLDER) is None]
-    for start in range(0, len(due), COMPILED_TOGETHER):
-        _child("serving.compiling", *due[start : start + COMPILED_TOGETHER])
-
-
-def _child(module: str, *arguments: str) -> None:
-    """Run one of our modules to its end; what it says goes to the log, and if it fails, what it was to make is simply not there."""
-    command = [sys.executable, "-m", module, *arguments]
-    try:
-        ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=CHILD_SECONDS, stdin=subprocess.DEVNULL, check=False
-        )
-    except subprocess.TimeoutExpired:
-        logger.error("%s took longer than %g s", module, CHILD_SECONDS)
-        return
-    for line in ended.stdout.splitlines():
-        logger.info("%s: %s", module, line)
-    if ended.returncode != 0:
-        logger.warning("%s: %s", module, "".join(ended.stderr.strip()[-500:].splitlines()[-1:]) or "-")

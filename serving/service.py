@@ -82,13 +82,17 @@ class LeitstandService:
         self.app = Leitstand(self.champions, self.commit, log, self.received, guard, settings.language, tls=arguments.tls)
         BoundedProtocol.refuse = self.app.refusal
 
+        _keep_loaded()
+        preparing = self.champions.preparing
+
         def renew() -> None:
+            nonlocal preparing
             for name, serving in self.champions.limits().items():
                 guard.limit(name, serving)
+            if preparing and not self.champions.preparing:
+                preparing = False
+                _keep_loaded()
 
-        # What is loaded now stays. A collection that goes through all of it would stop every answer for a tenth of a second.
-        gc.collect()
-        gc.freeze()
         self.champions.watch(renew)
         guard.follow()
 
@@ -111,6 +115,12 @@ class LeitstandService:
         launcher = bentoml.use_arguments(Arguments).launcher
         if launcher:
             end_with(launcher)
+
+
+def _keep_loaded() -> None:
+    """Let what is loaded now stay: a collection that goes through all of it would stop every answer for a tenth of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 class _InFront:

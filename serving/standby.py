@@ -10,10 +10,12 @@ from leitstand.errors import LeitstandError, ServiceError
 from leitstand.project import Project
 from leitstand.texts import Language, text
 from serving.endpoint import Endpoint
+from serving.preparing import BeingPrepared
 from serving.problems import Problem, of_error, without_folders
 
 logger = logging.getLogger("bentoml.leitstand")
 RETRY_SECONDS = 60  # a person seldom decides sooner
+PREPARED_SECONDS = 5
 
 
 class Loader(Protocol):
@@ -121,8 +123,17 @@ def person_decides(refusal: LeitstandError) -> Problem:
 
 def unavailable(error: LeitstandError) -> Problem:
     """Return the answer of a project of which nothing can be loaded; loading is tried again and again."""
+    if isinstance(error, BeingPrepared):
+        return being_prepared(error)
 
     def detail(language: Language) -> str:
         return f"{without_folders(error, language)} {text('serving.person_meanwhile', language)}"
 
     return Problem(503, "model_unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def being_prepared(error: BeingPrepared) -> Problem:
+    """Return the answer of a project, or of the whole service, whose model is not ready yet."""
+    problem = of_error(503, "being_prepared", error)
+    problem.headers["Retry-After"] = str(PREPARED_SECONDS)
+    return problem

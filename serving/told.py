@@ -10,8 +10,10 @@ from serving.answers import FeedbackResponse, PredictResponse
 from serving.endpoint import Endpoint
 from serving.loading import Endpoints
 from serving.page import Listed
+from serving.preparing import BeingPrepared
 from serving.problems import Problem, ProblemDocument, ProblemError, saying, without_folders
 from serving.schema import example, feedback_model, predict_model
+from serving.standby import being_prepared
 
 
 def schema_of(project: Project, language: Language) -> dict[str, Any]:
@@ -60,12 +62,15 @@ def state_of(endpoints: Endpoints, language: Language, known: Callable[[str], bo
     Raises
     ------
     Problem
-        503 if all are broken.
+        503 if none answers: all are broken, or are being prepared.
     """
     reasons = {name: (found, _reason(found)) for name, found in endpoints.items()}
     silent = {name: without_folders(error, language) for name, (_, error) in reasons.items() if error is not None}
     broken = {name: silent[name] for name, (found, _) in reasons.items() if isinstance(found, LeitstandError)}
+    preparing = [found for found in endpoints.values() if isinstance(found, BeingPrepared)]
     if len(broken) == len(endpoints):
+        if preparing:
+            raise being_prepared(BeingPrepared("serving.models_being_prepared", count=len(preparing)))
         errors = [ProblemError(pointer=f"#/{name}", detail=reason) for name, reason in broken.items() if known(name)]
         said = saying("serving.service_without_model", reasons=" ".join(error.detail for error in errors))
         raise Problem(503, "model_unavailable", said, errors=lambda _: errors)
@@ -78,7 +83,7 @@ def state_of(endpoints: Endpoints, language: Language, known: Callable[[str], bo
         for name, found in endpoints.items()
         if known(name)
     }
-    return {"status": "degraded" if silent else "ready", "projects": projects}
+    return {"status": "preparing" if preparing else "degraded" if silent else "ready", "projects": projects}
 
 
 def _reason(found: Endpoint | LeitstandError) -> LeitstandError | None:

@@ -33,6 +33,7 @@ from infra.locks import hold
 from infra.settings import Settings
 from infra.supervision import STOP_SECONDS, log_file, start_supervisor, supervisor, write_configuration
 from leitstand.errors import ServiceError, StateError
+from serving.launch import is_preparing
 
 START_SECONDS = 300.0  # without a word; all are ready after 15 on two cores with nothing else to do
 TRIES = 3  # a service that dies as often while all are started does not work
@@ -165,7 +166,7 @@ def _wait(settings: Settings, plan: Plan, started: Started) -> None:
     with httpx.Client(trust_env=False, timeout=5) as client:
         while waiting:
             for name in tuple(waiting):
-                if is_ready(settings, plan, name, client):
+                if is_ready(settings, plan, name, client) and not (name == "service" and _is_preparing(plan, client)):
                     waiting.remove(name)
                     started(name, plan)
                 elif restarts(settings, name) >= TRIES:
@@ -176,6 +177,14 @@ def _wait(settings: Settings, plan: Plan, started: Started) -> None:
             if time.monotonic() > heard + START_SECONDS:
                 raise _failed("standing.slow", settings, waiting[0])
             time.sleep(0.1)
+
+
+def _is_preparing(plan: Plan, client: httpx.Client) -> bool:
+    """Return whether the service has models still to prepare; it answers for the others already."""
+    try:
+        return is_preparing(client.get(f"{plan.url('service')}/readyz"))
+    except httpx.HTTPError:
+        return True
 
 
 def _length(log: Path) -> int:

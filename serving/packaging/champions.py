@@ -14,8 +14,9 @@ from leitstand.errors import ModelError
 from leitstand.project import Project
 from serving.compilation import Compilation
 from serving.compiled import read_compilation
-from serving.loading import compile_releases, fetch_release, served_project
+from serving.loading import served_project
 from serving.packaging.copying import copy_folder
+from serving.preparing import compile_releases, fetch_release
 from serving.released import ReleasedModel
 
 PROJECT_FILES = ("project.yaml", "model.py")
