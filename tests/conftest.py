@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import resource
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,10 @@ calm_tools()  # here, because OpenMP reads its wait policy once, when the first 
 
 hypothesis.register_profile("leitstand", deadline=None)  # a busy machine must fail no test
 hypothesis.load_profile("leitstand")
+
+# MLflow keeps the databases of every state folder open, a thousand files in the end; shells let a process open 1,024, those of macOS 256
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)), hard))
 
 USER, PASSWORD = "leitstand", "secret-of-the-plant"
 
