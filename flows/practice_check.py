@@ -192,6 +192,7 @@ def fit(
     if len(training_part) < ONE_THREAD_ROWS:
         desk.tools.load_later()  # of two cores one is free now; a fit on both would wait for every core that a second process takes
     made = trained(training_part, held, snapshot.version, synthetic, fresh, lambda name: desk.report("M4", f"train {name}"))
+    desk.tools.load_later()
     if not desk.project.spec.training.learning_curve:
         return made, None
     desk.report("M4", "learning curve")
@@ -201,7 +202,6 @@ def fit(
 def examine(desk: Desk, training: Training, training_part: Dataset, holdout: Dataset, snapshot: Snapshot) -> Judgement:
     """Judge the pilot on the hold-out, against the champion if there is one."""
     desk.report("M4", "judge")
-    desk.tools.load_later()
     version = desk.registry.champion(desk.project.name)
     if version is None:
         return judge(training.model, training_part, holdout)
