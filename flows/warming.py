@@ -5,7 +5,6 @@ at a time. So a cold command hands contract checks, drift and pictures to a seco
 warm process needs no second one: everything is loaded.
 """
 
-import atexit
 import importlib
 import os
 import signal
@@ -92,7 +91,6 @@ def tools_aside() -> Iterator[Tools]:
 def _begin(parent: int) -> None:
     """Let the second process end with the first, also when that is killed; Ctrl-C is the first one's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    atexit.register(os._exit, 0)  # it keeps nothing; taking its modules apart would take half a second that the command waits for
     end_with(parent)
     calm_tools()
     follow_clock(load_settings())
