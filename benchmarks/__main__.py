@@ -79,10 +79,13 @@ def lifecycle_section(scratch: Path, rounds: int) -> str:
     with prefect_server(workspace) as url:
         served = in_turn({"bare": bare, "run": RUN}, rounds, workspace, environment(workspace, url))
         warm = warm_runs(workspace, environment(workspace, url), rounds)
+    with services(workspace):
+        handed = in_turn({"bare": bare, "run": RUN}, rounds, workspace, environment(workspace, None))
     alone = in_turn({"bare": bare, "run": RUN}, rounds, workspace, environment(workspace, None))
     base = wall(served["bare"])
     rows = [
         ("bare script", base, 1.0, peak(served["bare"]), "–"),
+        ("`leitstand run`, `leitstand up` running", wall(handed["run"]), wall(handed["run"]) / wall(handed["bare"]), None, "≤ 3"),
         ("`leitstand run`, Prefect server running", wall(served["run"]), wall(served["run"]) / base, peak(served["run"]), "≤ 3"),
         ("`leitstand run`, no server", wall(alone["run"]), wall(alone["run"]) / wall(alone["bare"]), peak(alone["run"]), "≤ 5"),
         ("second run in a warm process", median(warm), median(warm) / base, None, "≤ 1"),
@@ -146,6 +149,18 @@ def start_section(scratch: Path, rounds: int) -> str:
     found = in_turn(commands, rounds, workspace, environment(workspace, None))
     lines = [f"| {name} | {wall(runs):.2f} | {'–' if 'pass' in name else '≤ 0.4'} |" for name, runs in found.items()]
     return "\n## Start-up\n\n| what | s | goal |\n|---|---|---|\n" + "\n".join(lines) + "\n"
+
+
+@contextmanager
+def services(workspace: Path) -> Iterator[None]:
+    """Run what stands, Prefect server and warm worker among it, while the block lasts."""
+    variables, leitstand = {**os.environ, **environment(workspace, None)}, str(BIN / "leitstand")
+    ports = ["--port", "0", "--prefect-port", "0", "--mlflow-port", "0"]
+    subprocess.run([leitstand, "up", "--detach", *ports], cwd=workspace, env=variables, capture_output=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([leitstand, "down"], cwd=workspace, env=variables, capture_output=True, check=True)
 
 
 def wall(runs: list[Measured]) -> float:

@@ -162,8 +162,10 @@ def _free_port() -> int:
 
 
 def _serve(port: int, parent: int) -> None:
+    from infra.garbage import collect_rarely
     from infra.lifeline import end_with
 
+    collect_rarely()
     end_with(parent)  # told, not looked up: a parent killed before this line would not be found any more
     import uvicorn
 

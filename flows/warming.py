@@ -5,6 +5,8 @@ at a time. So a cold command hands contract checks, drift and pictures to a seco
 warm process needs no second one: everything is loaded.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import signal
@@ -16,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from infra.garbage import collect_rarely
 from infra.lifeline import end_with
 from infra.settings import calm_tools, follow_clock, load_settings
 
@@ -91,6 +94,8 @@ def tools_aside() -> Iterator[Tools]:
 def _begin(parent: int) -> None:
     """Let the second process end with the first, also when that is killed; Ctrl-C is the first one's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_rarely()
+    atexit.register(gc.freeze)  # Python would look through all of it once more at the end, which takes a second
     end_with(parent)
     calm_tools()
     follow_clock(load_settings())

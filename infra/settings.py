@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     clock : file with the time that a time-lapse has reached; the machine's clock where unset
     worker_runs : scheduled runs at the same time; each may use all cores and the memory of a training
     run_minutes : after which the worker ends a scheduled run
+    warm_commands : whether commands are carried out by the worker of ``leitstand up``, which has everything imported
     """
 
     model_config = SettingsConfigDict(env_prefix="LEITSTAND_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     clock: Path | None = None
     worker_runs: int = Field(default=1, ge=1, le=64)
     run_minutes: float = Field(default=360, gt=0)
+    warm_commands: bool = True
 
     @cached_property
     def root(self) -> Path:
@@ -145,6 +147,12 @@ def child_environment(own: Mapping[str, str]) -> dict[str, str]:
 def set_variables(own: Mapping[str, str]) -> None:
     """Set variables for this process and its children: the settings of a tool that is not imported yet."""
     os.environ.update(own)
+
+
+def replace_environment(variables: Mapping[str, str]) -> None:
+    """Give this process the variables of another in place of its own."""
+    os.environ.clear()
+    os.environ.update(variables)
 
 
 def calm_tools() -> None:

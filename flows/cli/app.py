@@ -30,6 +30,8 @@ app = typer.Typer(
 GATE_REFUSED = GateRefused.exit_code
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 INTERRUPTED = 130
+WARM = frozenset({"contract", "demo", "maintain", "monitor", "reproduce", "run", "train"})
+"""Commands that wait for imports longer than for anything else, and ask nothing: the worker of ``leitstand up`` carries them out."""
 Name = Annotated[str, typer.Argument(help="Name of the project; 'leitstand projects' lists them.")]
 
 
@@ -52,10 +54,18 @@ def settings() -> Settings:
 
 
 def main() -> None:
-    """Run the command line; the entry point of ``leitstand``."""
+    """Run the command line."""
     arguments = _global_options(sys.argv[1:])
+    if arguments and arguments[0] in WARM and not {"-h", "--help"} & set(arguments):
+        _delegate("--json" in arguments)
+    carry_out(sys.argv[1:])
+
+
+def carry_out(arguments: list[str]) -> None:
+    """Carry a command out in this process, and end it with the exit code."""
+    arguments = _global_options(arguments)
     calm_tools()
-    _add_commands()
+    add_commands()
     as_json = "--json" in arguments
     usual, sys.unraisablehook = sys.unraisablehook, _keep_interrupts
     try:
@@ -75,6 +85,20 @@ def main() -> None:
         _fail(_unexpected(error), type(error).__name__, 1, as_json, error)
     finally:
         sys.unraisablehook = usual
+
+
+def _delegate(as_json: bool) -> None:
+    """Let the warm worker carry this command out and end with its exit code; return where there is none that can."""
+    from flows.standing.delegation import delegate
+
+    try:
+        code = delegate(sys.argv[1:], load_settings())
+    except LeitstandError as error:
+        _fail(error.render(call.language), type(error).__name__, error.exit_code, as_json, error)
+    except KeyboardInterrupt:
+        _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, None)
+    if code is not None:
+        sys.exit(code)
 
 
 def _keep_interrupts(lost: Any) -> None:
@@ -141,7 +165,7 @@ def emit(document: Any) -> None:
     sys.stdout.write(to_json(document, indent=2, inf_nan_mode="null").decode() + "\n")
 
 
-def _add_commands() -> None:
+def add_commands() -> None:
     """Register the commands; their modules import frameworks inside the functions only."""
     from flows.cli import (  # noqa: F401
         approvals,

@@ -52,10 +52,13 @@ def _serve(name: ServiceName, settings: Settings, plan: Plan) -> None:
 
         become_service(settings, plan.host, plan.ports["service"])
     else:
+        from flows.standing.delegation import conditions
+
+        started_under = conditions()
         set_variables(WORKER | {"PREFECT_API_URL": plan.prefect_url, "PREFECT_HOME": str(settings.folder("prefect"))})
         from flows.standing.worker import work
 
-        work(settings, plan.prefect_url)
+        work(settings, plan.prefect_url, started_under)
 
 
 if __name__ == "__main__":

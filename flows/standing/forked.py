@@ -2,20 +2,23 @@
 
 import os
 import signal
+import sys
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
-from infra.settings import follow_clock, load_settings, set_variables
+from infra.settings import calm_tools, follow_clock, load_settings, replace_environment, set_variables
 
 FLOW = "scheduled-pass"
+INTERRUPTED = 130
+STREAMS = (("stdin", "r", -1), ("stdout", "w", -1), ("stderr", "w", 1))
+"""Each with its mode and its buffer: the error output leaves by lines wherever it goes."""
 KILL_ME_FIRST = "500"  # of 1000: when memory runs out, the kernel takes the run and not a service
-
-
-def nothing() -> None:
-    """Be forked, and end."""
 
 
 def run_pass(flow_run_id: UUID, project: str, prefect_url: str) -> None:
@@ -23,20 +26,34 @@ def run_pass(flow_run_id: UUID, project: str, prefect_url: str) -> None:
 
     An error of the pass is the state of its run; only what keeps the run from having a state ends the process with a code.
     """
-    Thread(target=_end_with_worker, name="lifeline", daemon=True).start()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with suppress(OSError):  # there is no such file but on Linux
-        Path("/proc/self/oom_score_adj").write_text(KILL_ME_FIRST, encoding="ascii")
-    settings = load_settings()
-    follow_clock(settings)
-    from threadpoolctl import threadpool_limits
-
-    from flows.standing.passing import carry_out
-
+    _begin()
     cores = os.cpu_count() or 1
     set_variables({"OPENBLAS_NUM_THREADS": str(cores)})
-    threadpool_limits(cores, user_api="blas")  # it was loaded with one thread, so that there was no other to fork beside
+    _use_cores(cores)
+    settings = load_settings()
+    follow_clock(settings)
+    from flows.standing.passing import carry_out
+
     carry_out(flow_run_id, project, prefect_url, settings)
+
+
+def run_command(command: dict[str, Any], streams: Sequence[int]) -> None:
+    """Be the process that somebody called with a command.
+
+    Parameters
+    ----------
+    command : its ``arguments``, ``environment``, ``folder``, ``mask`` of new files, and ``encodings``: of its streams, and how they treat errors
+    streams : its standard input, output and error output
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _begin()
+        _take_over(command, streams)
+        from flows.cli.app import carry_out
+
+        carry_out(command["arguments"])
+    except KeyboardInterrupt:  # before the command line could say so
+        sys.exit(INTERRUPTED)
 
 
 def report_lost(project: str, key: str, values: dict[str, object]) -> None:
@@ -49,6 +66,45 @@ def report_lost(project: str, key: str, values: dict[str, object]) -> None:
 
     desk = Desk(open_project(project, settings), settings)
     report_incident(desk, "failed_pass", "warning", Statement.of(key, **values))
+
+
+def _begin() -> None:
+    """Take the place of a process among others: end with the worker, and be the first to go when memory runs out."""
+    Thread(target=_end_with_worker, name="lifeline", daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # see flows.standing.forks
+    with suppress(OSError):  # there is no such file but on Linux
+        Path("/proc/self/oom_score_adj").write_text(KILL_ME_FIRST, encoding="ascii")
+
+
+def _use_cores(cores: int) -> None:
+    """Let OpenBLAS use so many: it was loaded with one thread, so that there was no other to fork beside."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(cores, user_api="blas")
+
+
+def _take_over(command: dict[str, Any], streams: Sequence[int]) -> None:
+    """Make the caller's streams, variables, folder and mask those of this process."""
+    for number, (stream, (encoding, errors)) in enumerate(zip(streams, command["encodings"], strict=True)):
+        os.dup2(stream, number)
+        os.close(stream)
+        name, mode, buffering = STREAMS[number]
+        setattr(sys, name, open(number, mode, buffering, encoding=encoding, errors=errors, closefd=False))  # noqa: SIM115 - lives on
+    sys.argv = ["leitstand", *command["arguments"]]
+    variables = command["environment"]
+    replace_environment(variables)
+    time.tzset()
+    os.chdir(command["folder"])
+    os.umask(command["mask"])
+    wanted = [variables.get(name, "") for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")]
+    _use_cores(next((int(number) for number in wanted if number.isdigit()), os.cpu_count() or 1))
+    calm_tools()
+    from prefect.context import refresh_global_settings_context
+    from prefect.logging.configuration import setup_logging
+
+    refresh_global_settings_context()  # they are the worker's, which has another way with messages
+    setup_logging()
 
 
 def _end_with_worker() -> None:

@@ -6,11 +6,18 @@ OpenBLAS and Arrow start threads when they are imported; ``flows.standing.entry`
 import gc
 import importlib
 
+from flows.cli.app import add_commands
+from infra.garbage import collect_rarely
+
 MODULES = (
     "data_contracts.checking",
     "data_contracts.odcs",
     "data_contracts.reading",
     "flows.charts",
+    "flows.cli.desk",
+    "flows.cli.summary",
+    "flows.lifecycle",
+    "flows.reproduce",
     "flows.standing.passing",
     "infra.prediction_log",
     "infra.publishing",
@@ -22,9 +29,14 @@ MODULES = (
     "leitstand.training",
     "monitoring.report",
     "monitoring.store",
+    "mlflow.store.tracking.sqlalchemy_store",
     "prefect.flow_engine",
+    "prefect.task_engine",
+    "skops.io",
 )
 
+collect_rarely()
 for name in MODULES:
     importlib.import_module(name)
+add_commands()
 gc.freeze()  # so that a run's collections touch, and thereby copy, none of the shared pages

@@ -1,7 +1,6 @@
-"""The warm worker: takes due runs from Prefect and forks a process for each from one that has the whole stack imported."""
+"""The warm worker: forks a process for each run that is due in Prefect, and for each command that is handed to it."""
 
 import logging
-import multiprocessing
 import os
 import signal
 import sys
@@ -29,7 +28,9 @@ from prefect.states import Crashed, Failed
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.prefect_server import PrefectServer
-from flows.standing.forked import nothing, report_lost, run_pass
+from flows.standing.commands import Commands
+from flows.standing.forked import report_lost, run_pass
+from flows.standing.forks import Forks
 from flows.standing.schedules import Schedules, drop_missed, keep_deployments
 from flows.standing.status import POOL, say_ready
 from infra.settings import Settings
@@ -37,7 +38,6 @@ from infra.settings import Settings
 logger = logging.getLogger("leitstand.worker")
 LOOK_SECONDS = 2.0
 SYNC_SECONDS = 60.0  # also without a changed file: somebody may have deleted a deployment
-GRACE_SECONDS = 5.0
 CANCEL_LOOK_SECONDS = 5.0
 LOST_RUNS = 200  # what Prefect gives at once; more than one worker can have under way
 
@@ -47,26 +47,14 @@ class WarmResult(BaseWorkerResult):
 
 
 class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
-    """Prefect's worker, whose runs are forked.
-
-    The standard library's fork server does it: a process of one thread that imported ``flows.standing.preloaded`` and nothing else. It is started
-    again by the next run should it be killed.
-    """
+    """Prefect's worker, whose runs are forked."""
 
     type = "leitstand-warm"
     job_configuration = BaseJobConfiguration
 
-    def __init__(self, settings: Settings, prefect_url: str) -> None:
+    def __init__(self, settings: Settings, prefect_url: str, forks: Forks) -> None:
         super().__init__(POOL, name="leitstand", limit=settings.worker_runs, prefetch_seconds=0)
-        self._settings, self._prefect_url = settings, prefect_url
-        self._fork = multiprocessing.get_context("forkserver")
-        self._fork.set_forkserver_preload(["flows.standing.preloaded"])
-
-    def warm_up(self) -> None:
-        """Start the process that runs are forked from, and return when it has everything imported."""
-        first = self._fork.Process(target=nothing)
-        first.start()
-        first.join()
+        self._settings, self._prefect_url, self._forks = settings, prefect_url, forks
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take runs that are due; of several that one project missed, only the latest."""
@@ -84,8 +72,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
     ) -> WarmResult:
         """Run one flow run in a process of its own, as long as project and settings let it."""
         project = str(flow_run.parameters.get("project", ""))
-        process = self._fork.Process(target=run_pass, args=(flow_run.id, project, self._prefect_url))
-        await anyio.to_thread.run_sync(process.start)
+        process = await self._forks.start(run_pass, flow_run.id, project, self._prefect_url)
         if task_status is not None:
             task_status.started(process.pid or 0)
         logger.info("%s: run %s began in process %s", project, flow_run.name, process.pid)
@@ -106,24 +93,20 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
 
     async def report(self, project: str, key: str, **values: object) -> None:
         """Tell those who have to know of a run that is lost; in a process of its own, for that needs the project and its stores."""
-        process = self._fork.Process(target=report_lost, args=(project, key, values))
-        await anyio.to_thread.run_sync(process.start)
-        await anyio.to_thread.run_sync(process.join)
-        if process.exitcode:
+        process = await self._forks.start(report_lost, project, key, values)
+        if await self._forks.end_of(process):
             logger.error("%s: nobody could be told of it", project)
 
     async def _watched(self, process: BaseProcess, flow_run_id: UUID) -> "State[None] | None":
         """Return None when the process ended, or the state in which it is to be ended before."""
         minutes = self._settings.run_minutes
         with anyio.move_on_after(minutes * 60):
-            while process.is_alive():
+            while True:
                 with anyio.move_on_after(CANCEL_LOOK_SECONDS):
-                    await anyio.wait_readable(process.sentinel)
-                    break
+                    await self._forks.end_of(process)
+                    return None
                 if await self._is_cancelling(flow_run_id):
                     return State(type=StateType.CANCELLED, message="Cancelled while it ran.")
-            await anyio.to_thread.run_sync(process.join)
-            return None
         return Failed(name="TimedOut", message=f"The run took longer than {minutes:g} minutes (LEITSTAND_RUN_MINUTES).")
 
     async def _is_cancelling(self, flow_run_id: UUID) -> bool:
@@ -134,18 +117,20 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmResult]):
         return state is not None and state.is_cancelling()
 
     async def _end(self, process: BaseProcess, flow_run_id: UUID, state: "State[None]") -> None:
-        process.terminate()
-        await anyio.to_thread.run_sync(process.join, GRACE_SECONDS)
-        process.kill()
-        await anyio.to_thread.run_sync(process.join)
+        await self._forks.stop(process)
         await self.client.set_flow_run_state(flow_run_id, state, force=True)
 
 
-def work(settings: Settings, prefect_url: str) -> None:
-    """Be the worker until SIGTERM."""
+def work(settings: Settings, prefect_url: str, conditions: str) -> None:
+    """Be the worker until SIGTERM.
+
+    Parameters
+    ----------
+    conditions : under which this process was started, see ``flows.standing.delegation``
+    """
     _print_log()
     PrefectServer(prefect_url).wait()
-    anyio.run(_work, settings, prefect_url)
+    anyio.run(_work, settings, prefect_url, conditions)
 
 
 def _print_log() -> None:
@@ -157,8 +142,9 @@ def _print_log() -> None:
     logger.propagate, logger.disabled = False, False
 
 
-async def _work(settings: Settings, prefect_url: str) -> None:
-    worker, schedules = WarmWorker(settings, prefect_url), Schedules(settings)
+async def _work(settings: Settings, prefect_url: str, conditions: str) -> None:
+    forks, schedules = Forks(), Schedules(settings)
+    worker, commands = WarmWorker(settings, prefect_url, forks), Commands(settings, forks, conditions)
     async with anyio.create_task_group() as group:
         group.start_soon(_until_told, group.cancel_scope)
         async with get_client() as client:
@@ -166,7 +152,8 @@ async def _work(settings: Settings, prefect_url: str) -> None:
             lost = await _close_lost(client)
             await keep_deployments(client, schedules.wanted())
             group.start_soon(_follow, client, schedules)
-            await anyio.to_thread.run_sync(worker.warm_up, abandon_on_cancel=True)
+            await forks.warm_up()
+            group.start_soon(commands.carry_out)
             for project in lost:
                 await worker.report(project, "standing.run_lost")
             say_ready(settings, os.getpid())

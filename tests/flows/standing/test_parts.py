@@ -14,6 +14,7 @@ import pytest
 from workshop import Workshop
 
 from flows.standing.entry import WORKER
+from flows.standing.forks import Forks
 from flows.standing.logs import following
 from flows.standing.plan import note_start, process_of, restarts
 from infra.settings import Settings
@@ -35,7 +36,7 @@ def test_the_process_that_runs_are_forked_from_has_one_thread_and_no_connection(
 def test_a_run_beyond_its_time_is_ended(tmp_path: Path) -> None:
     from flows.standing.worker import WarmWorker
 
-    worker = WarmWorker(Settings(home=tmp_path, run_minutes=0.001), "http://127.0.0.1:9/api")
+    worker = WarmWorker(Settings(home=tmp_path, run_minutes=0.001), "http://127.0.0.1:9/api", Forks())
     slow = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
     slow.start()
     try:
