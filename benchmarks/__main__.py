@@ -6,7 +6,6 @@ What stands there below ``OTHERS`` is left alone: those figures take hours and c
 import argparse
 import os
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pandas as pd
 
 from benchmarks.job import write_project, write_table
 from benchmarks.measure import Measured, in_turn, median
+from infra.ports import reserve_port
 
 OTHERS = "\n# Figures of the maintenance loop\n"
 HERE = Path(__file__).parent
@@ -179,9 +179,7 @@ def prefect_server(workspace: Path) -> Iterator[str]:
     from infra.settings import calm_tools
 
     calm_tools()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     home = workspace / "prefect-server"
     process = subprocess.Popen(
         [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)],

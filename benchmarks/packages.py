@@ -6,7 +6,6 @@ Takes the champions of the state folder (``LEITSTAND_HOME``); fetches the requir
 import argparse
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import httpx
 import psutil
 
 from flows.workspace import open_project
+from infra.ports import reserve_port
 from infra.releases import Releases
 from infra.settings import Settings, calm_tools, load_settings
 from infra.snapshots import SnapshotStore
@@ -122,9 +122,7 @@ def post(http: httpx.Client, path: str, body: dict[str, Any], process: psutil.Pr
 @contextmanager
 def served(scratch: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """Run ``bentoml serve`` of the clean environment, with an environment that says nothing of this one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     bare = {"PATH": os.defpath, "HOME": str(scratch), "BENTOML_DO_NOT_TRACK": "True"}
     command = [scratch / "environment" / "bin" / "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)]
     with (scratch / "service.log").open("wb") as log:

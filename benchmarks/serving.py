@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ import psutil
 
 from benchmarks.job import MODEL, PROJECT, write_contract, write_table
 from benchmarks.measure import median
+from infra.ports import reserve_port
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).parent
@@ -174,9 +174,7 @@ def parts(workspace: Path) -> str:
 @contextmanager
 def running(peer: Peer, folder: Path) -> Iterator[tuple[str, float, list[psutil.Process]]]:
     """Start a server, wait for its first right answer, and stop it with all its children."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     url = f"http://127.0.0.1:{port}{peer.path}"
     command = [part.format(port=port) for part in peer.command]
     environment = {**os.environ, **peer.environment, "PYTHONPATH": str(ROOT)}

@@ -7,7 +7,6 @@ is that server.
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.standing.plan import read_plan
+from infra.ports import reserve_port
 from infra.settings import Settings, child_environment, set_variables
 from leitstand.errors import ServiceError
 
@@ -65,7 +65,7 @@ def prefect_server(settings: Settings) -> Iterator[PrefectServer]:
     if running is not None:
         yield PrefectServer(running)
         return
-    port, log = _free_port(), settings.folder("logs") / "prefect-temporary.log"
+    port, log = reserve_port(), settings.folder("logs") / "prefect-temporary.log"
     own = _own_files(settings) | {
         "PREFECT_UI_ENABLED": "0",
         "PREFECT__SERVER_EPHEMERAL": "1",  # as Prefect's own temporary server: none of the services that outlive a run
@@ -153,12 +153,6 @@ def _own_files(settings: Settings) -> dict[str, str]:
         "PREFECT_HOME": str(settings.folder("prefect")),
         "PREFECT_API_DATABASE_CONNECTION_URL": asynchronous(settings.database("prefect")),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _serve(port: int, parent: int) -> None:

@@ -6,7 +6,6 @@ import getpass
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import psutil
 import serving
 from infra.api_keys import KeyStore
 from infra.audit import open_audit
+from infra.ports import reserve_port
 from infra.settings import Settings, calm_tools, child_environment
 from leitstand.errors import ServiceError, UsageError
 from leitstand.folders import locate
@@ -223,19 +223,14 @@ def _near(address: str) -> str:
 
 
 def _free_port(host: str, port: int) -> int:
-    """Return ``port``, or a free one for 0, after having held it for a moment."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as BentoML does: a port that was just closed is free
-        try:
-            probe.bind((host, port))
-        except OverflowError as error:
-            raise UsageError("serving.port_refused", host=host, port=port, detail=error) from error
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise ServiceError("serving.port_in_use", host=host, port=port) from error
-            raise ServiceError("serving.port_refused", host=host, port=port, detail=error.strerror) from error
-        return int(probe.getsockname()[1])
+    try:
+        return reserve_port(host, port)
+    except OverflowError as error:
+        raise UsageError("serving.port_refused", host=host, port=port, detail=error) from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ServiceError("serving.port_in_use", host=host, port=port) from error
+        raise ServiceError("serving.port_refused", host=host, port=port, detail=error.strerror) from error
 
 
 def _wait_until_ready(service: Service, host: str, word: str, seconds: float) -> None:

@@ -4,7 +4,6 @@ import os
 import pwd
 import resource
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from hypothesis import settings as hypothesis
 from post_office import MailServer, WebhookServer, running_mail_server, running_webhook
 from pytest_postgresql.janitor import DatabaseJanitor
 
+from infra.ports import reserve_port
 from infra.settings import calm_tools
 
 calm_tools()  # here, because OpenMP reads its wait policy once, when the first test module imports scikit-learn
@@ -68,12 +68,6 @@ def _unprivileged() -> dict[str, Any]:
     pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody' to run it as")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _run(*command: object, **options: Any) -> None:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd="/", timeout=120, **options)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -92,7 +86,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
         if account:
             for path in (folder, folder / "password"):
                 os.chown(path, account["user"], account["group"])
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", reserve_port()
         locale = ("--encoding=UTF8", "--locale=C")
         _run(
             binaries / "initdb",
@@ -129,7 +123,7 @@ def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
 @pytest.fixture
 def free_port() -> int:
     """A port that nobody listens at."""
-    return _free_port()
+    return reserve_port()
 
 
 @pytest.fixture

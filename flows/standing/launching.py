@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from flows.standing.plan import (
 )
 from flows.standing.status import is_ready
 from infra.locks import hold
+from infra.ports import reserve_port
 from infra.settings import Settings
 from infra.supervision import STOP_SECONDS, log_file, start_supervisor, supervisor, write_configuration
 from leitstand.errors import ServiceError, StateError
@@ -149,16 +149,11 @@ def _terminate(left: set[psutil.Process]) -> None:
 
 
 def _free(host: str, port: int) -> int:
-    """Return the port, or a free one for 0, after having held it for a moment."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: a port that was just closed is free
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            key = "port_taken" if error.errno == errno.EADDRINUSE else "port_refused"
-            raise ServiceError(f"standing.{key}", host=host, port=port, detail=os.strerror(error.errno or 0)) from error
-        return int(probe.getsockname()[1])
+    try:
+        return reserve_port(host, port)
+    except OSError as error:
+        key = "port_taken" if error.errno == errno.EADDRINUSE else "port_refused"
+        raise ServiceError(f"standing.{key}", host=host, port=port, detail=os.strerror(error.errno or 0)) from error
 
 
 def _wait(settings: Settings, plan: Plan, started: Started) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from loop import AT_ONCE, TURNED, used
 from workshop import Workshop, parts
 
+from infra.ports import reserve_port
 from infra.settings import NO_TELEMETRY, load_settings
 
 START_SECONDS = 180.0
@@ -24,9 +24,7 @@ START_SECONDS = 180.0
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prefect server of its own: runs need not wait for a temporary one then."""
     folder = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],

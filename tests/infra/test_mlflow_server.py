@@ -1,6 +1,5 @@
 """The form for servers: ``mlflow server`` on PostgreSQL, and our client through it."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.mlflow_client import open_client, tracking_url
+from infra.ports import reserve_port
 from infra.registry import Registry
 from infra.settings import Settings, load_settings
 from infra.tracking import Tracker
@@ -26,9 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 def through_server(postgresql_url: str, tmp_path: Path) -> Iterator[Settings]:
     direct = load_settings(home=tmp_path / "home", database_url=postgresql_url)
     open_client(direct)  # makes the schema and its tables
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_url(direct), "--host", "127.0.0.1"]
     command += ["--artifacts-destination", str(tmp_path / "store"), "--port", str(port), "--workers", "1"]
     with (tmp_path / "server.log").open("w") as said:

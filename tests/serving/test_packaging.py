@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -20,6 +19,7 @@ import yaml
 from workshop import Workshop
 
 from data_contracts.odcs import read_contract, write_contract
+from infra.ports import reserve_port
 from infra.releases import MODEL_FOLDER, Releases
 from infra.settings import Settings
 from leitstand.errors import ModelError, ProjectError, TamperedModel, UnknownName, UsageError
@@ -93,9 +93,7 @@ def served(folder: Path, scratch: Path, **environment: str) -> Iterator[httpx.Cl
     allowed = set(re.findall(r"^([a-z0-9-]+)==", (folder / REQUIREMENTS).read_text(encoding="utf-8"), re.MULTILINE))
     (hider / "sitecustomize.py").write_text(ONLY_REQUIREMENTS.format(allowed=allowed, checkout=str(CODE)), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEITSTAND_")}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(reserve_port())
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", port],
         cwd=folder,
