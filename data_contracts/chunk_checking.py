@@ -125,7 +125,7 @@ class ChunkChecker:
             If a rule is broken and the contract says stop.
         """
         compare_columns(chunk.table.column_names, self._contract, self._others)
-        quick = quick_check(chunk.table, self._single, chunk.decimals)
+        quick = quick_check(chunk.table, self._single, chunk.decimals, chunk.slashes)
         twice = self._duplicates.rows(chunk)
         clean = quick.clean & ~np.logical_or.reduce([np.zeros(len(quick.clean), dtype=bool), *twice.values()])
         self._note_newest(quick.table)
@@ -162,8 +162,7 @@ class ChunkChecker:
         """Let the judge of last resort see the rows that are not certainly clean."""
         from data_contracts.checking import check  # loads Great Expectations, two seconds that most files do not need
 
-        raw = chunk.raw(doubtful)
-        raw.attrs["decimals"] = chunk.decimals
+        raw = chunk.doubtful(doubtful)
         result = check(
             raw[[name for name in raw.columns if name in self.names]], self._single, others=self._others, language=self._language
         )

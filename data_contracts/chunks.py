@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from data_contracts.dates import SlashOrder
 from data_contracts.numerals import Decimal
 
 Position = Mapping[str, Any]
@@ -26,6 +27,7 @@ class Chunk:
     most_rows : the source cannot have more rows than this; None where that is not known
     raw : returns chosen rows as they came, for the check and the quarantine
     decimals : the decimal mark of columns of texts, where known
+    slashes : what stands first in dates with slashes, by column, where known
     """
 
     table: Any
@@ -34,7 +36,14 @@ class Chunk:
     share: float | None
     most_rows: int | None
     raw: Callable[[np.ndarray], pd.DataFrame]
-    decimals: Mapping[str, Decimal | None] | None = field(default=None)
+    decimals: Mapping[str, Decimal | None] | None = None
+    slashes: Mapping[str, SlashOrder] = field(default_factory=dict)
+
+    def doubtful(self, rows: np.ndarray) -> pd.DataFrame:
+        """Return chosen rows as they came, with what the whole source says of how numbers and dates are written, for ``parse``."""
+        frame = self.raw(rows)
+        frame.attrs |= {"decimals": self.decimals, "slashes": self.slashes}
+        return frame
 
 
 class Stream(Protocol):

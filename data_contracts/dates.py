@@ -1,5 +1,7 @@
 """Dates and times as they are written in Germany (31.12.2024 14:05), by ISO 8601, and with slashes."""
 
+from typing import Literal
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,10 @@ _YEAR_FIRST = rf"^(?P<year>\d{{4}})/(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}}){_CLO
 _DAY_FIRST = rf"^(?P<day>\d{{1,2}})/(?P<month>\d{{1,2}})/(?P<year>\d{{4}}){_CLOCK}$"
 _MONTH_FIRST = rf"^(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})/(?P<year>\d{{4}}){_CLOCK}$"
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d{2}:?\d{2}))?)?$"
+SlashOrder = Literal["day", "month"]
+"""What stands first in a date with slashes."""
+
+_BY_ORDER = {"day": _DAY_FIRST, "month": _MONTH_FIRST}
 _LOOKS_LIKE = r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
 
 
@@ -21,13 +27,14 @@ def looks_like_time(texts: Texts) -> bool:
     return bool(len(first) and matches(first, _LOOKS_LIKE)[0])
 
 
-def to_time(texts: Texts) -> pd.Series:
+def to_time(texts: Texts, known: SlashOrder | None = None) -> pd.Series:
     """Return shape (n,), datetime64[ns] without zone (a zone in the text is converted to UTC); NaT where a text is no date.
 
-    ``01/02/2024`` is read only if another value of the column says which number is the month.
+    ``01/02/2024`` is read only if another value of the column says which number is the month, or ``known`` does, found out from more than
+    these values.
     """
-    made = _to_iso(texts, _DOTTED)
-    for pattern in (_YEAR_FIRST, *_slash_order(texts)):
+    made, order = _to_iso(texts, _DOTTED), known or slash_order(texts)
+    for pattern in (_YEAR_FIRST, *([_BY_ORDER[order]] if order else [])):
         made = pc.coalesce(made, _to_iso(texts, pattern))
     iso = pc.if_else(pa.array(matches(texts, _ISO)), _one(texts), pa.scalar(None, pa.string()))
     chosen = pc.coalesce(iso, made).to_pandas()
@@ -35,19 +42,20 @@ def to_time(texts: Texts) -> pd.Series:
     return parsed.dt.tz_localize(None).astype("datetime64[ns]")
 
 
-def month_first(texts: Texts) -> bool:
-    """Return whether dates with slashes among the texts are written as in the US."""
-    return _slash_order(texts) == (_MONTH_FIRST,)
+def has_slashes(texts: Texts) -> bool:
+    """Return whether there are dates among the texts that hang on the order."""
+    return bool(matches(texts, r"^\d{1,2}/\d{1,2}/\d{4}").any())
 
 
-def _slash_order(texts: Texts) -> tuple[str, ...]:
+def slash_order(texts: Texts) -> SlashOrder | None:
+    """Return what stands first in dates with slashes: as in the US the month, or the day; None if no text says it, or they contradict each other."""
     first, second = (
         matches(texts, r"^(?:1[3-9]|[23]\d)/\d{1,2}/\d{4}").any(),
         matches(texts, r"^\d{1,2}/(?:1[3-9]|[23]\d)/\d{4}").any(),
     )
     if first == second:
-        return ()
-    return (_DAY_FIRST,) if first else (_MONTH_FIRST,)
+        return None
+    return "day" if first else "month"
 
 
 def _to_iso(texts: Texts, pattern: str) -> pa.Array:

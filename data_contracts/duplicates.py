@@ -66,12 +66,10 @@ def find_duplicates(stream: Stream, contract: Contract) -> Duplicates:
 def key_columns(chunk: Chunk, contract: Contract) -> Any:
     """Return the key columns of a chunk in the contract's types."""
     part = contract.only([name for key in keys(contract) for name in key])
-    made = quick_check(chunk.table, part, chunk.decimals)
+    made = quick_check(chunk.table, part, chunk.decimals, chunk.slashes)
     if made.clean.all():
         return made.table
-    raw = chunk.raw(np.arange(chunk.table.num_rows))
-    raw.attrs["decimals"] = chunk.decimals
-    return to_table(parse(raw, part)[0], part)
+    return to_table(parse(chunk.doubtful(np.arange(chunk.table.num_rows)), part)[0], part)
 
 
 def _hashes(columns: Any, key: Key) -> tuple[np.ndarray, np.ndarray]:

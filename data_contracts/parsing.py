@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data_contracts import numerals
 from data_contracts.broken import Broken
-from data_contracts.dates import to_time
+from data_contracts.dates import SlashOrder, to_time
 from leitstand.conforming import settled
 from leitstand.contract import EXACT_INTEGERS, Column, Contract
 
@@ -26,13 +26,15 @@ def parse(frame: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[B
     Parameters
     ----------
     frame : every column of the contract; others are left out. Index 0 … n-1. ``attrs`` may hold ``decimal``, the mark of the file, for
-        columns that do not say it, and ``decimals``, the mark by column, where it was found out from more than these rows
+        columns that do not say it; ``decimals``, the mark by column, and ``slashes``, what stands first in a date with slashes by column, where
+        these were found out from more than these rows
     """
     decimal, decimals = frame.attrs.get("decimal"), frame.attrs.get("decimals") or {}
+    slashes = frame.attrs.get("slashes") or {}
     typed: dict[str, pd.Series] = {}
     broken: list[Broken] = []
     for column in contract.columns:
-        values, bad = _parse_column(frame[column.name], column, decimal, decimals.get(column.name))
+        values, bad = _parse_column(frame[column.name], column, decimal, decimals.get(column.name), slashes.get(column.name))
         typed[column.name] = values
         if bad.any():
             broken.append(Broken(column.name, "type", np.flatnonzero(bad), column.type))
@@ -46,7 +48,11 @@ def parse(frame: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[B
 
 
 def _parse_column(
-    values: pd.Series, column: Column, decimal: numerals.Decimal | None, known: numerals.Decimal | None
+    values: pd.Series,
+    column: Column,
+    decimal: numerals.Decimal | None,
+    known: numerals.Decimal | None,
+    order: SlashOrder | None,
 ) -> tuple[pd.Series, np.ndarray]:
     if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
         values = values.astype(object)
@@ -55,7 +61,7 @@ def _parse_column(
     if column.type == "boolean":
         return _truth(values)
     if column.is_time:
-        return _time(values, date_only=column.type == "date")
+        return _time(values, order, date_only=column.type == "date")
     if column.type == "file":
         made = values.astype(object)
         return made.where(made.notna(), None), np.zeros(len(values), dtype=bool)
@@ -136,13 +142,13 @@ def _truth(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
     return (made if made.isna().any() else made.astype(bool)), (lower.notna() & ~true & ~false).to_numpy()
 
 
-def _time(values: pd.Series, date_only: bool) -> tuple[pd.Series, np.ndarray]:
+def _time(values: pd.Series, order: SlashOrder | None, date_only: bool) -> tuple[pd.Series, np.ndarray]:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         times = pd.to_datetime(values, utc=True).dt.tz_localize(None).astype("datetime64[ns]")
         bad = np.zeros(len(values), dtype=bool)
     else:
         texts = numerals.tidy(as_texts(values), numerals.MISSING_NUMBERS)
-        times = to_time(texts).set_axis(values.index)
+        times = to_time(texts, order).set_axis(values.index)
         bad = times.isna().to_numpy() & np.asarray(texts.is_valid())
     if date_only:
         with_clock = (times.notna() & (times != times.dt.normalize())).to_numpy()

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import numerals
-from data_contracts.dates import to_time
+from data_contracts.dates import SlashOrder, to_time
 from data_contracts.numerals import Decimal
 from data_contracts.parsing import FALSE, TRUE
 from leitstand.contract import EXACT_INTEGERS, Column, Contract
@@ -58,19 +58,25 @@ class Quick:
     clean: np.ndarray
 
 
-def quick_check(table: Any, contract: Contract, decimals: Mapping[str, Decimal | None] | None = None) -> Quick:
+def quick_check(
+    table: Any,
+    contract: Contract,
+    decimals: Mapping[str, Decimal | None] | None = None,
+    slashes: Mapping[str, SlashOrder] | None = None,
+) -> Quick:
     """Return the table in the contract's types, and which rows certainly keep it.
 
     Parameters
     ----------
     table : pa.Table with every column of the contract; others are left out
     decimals : the decimal mark of each column of texts, where it is known; ``1.234`` is not sure without
+    slashes : what stands first in its dates with slashes, by column, where that was found out from more than this table
     """
     clean = np.ones(table.num_rows, dtype=bool)
     made = {}
     for column in contract.columns:
         array = one_array(table.column(column.name))
-        made[column.name], sure = _settle(array, column, (decimals or {}).get(column.name))
+        made[column.name], sure = _settle(array, column, (decimals or {}).get(column.name), (slashes or {}).get(column.name))
         clean &= sure
         clean &= _keeps(made[column.name], column, required=column.required or column.primary_key_position is not None)
     return Quick(pa.table(made), clean)
@@ -84,7 +90,7 @@ def one_array(column: Any) -> Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def _settle(array: Array, column: Column, decimal: Decimal | None) -> Found:
+def _settle(array: Array, column: Column, decimal: Decimal | None, order: SlashOrder | None) -> Found:
     if column.type == "file":
         return array, np.zeros(len(array), dtype=bool)
     if pa.types.is_null(array.type):
@@ -95,7 +101,7 @@ def _settle(array: Array, column: Column, decimal: Decimal | None) -> Found:
         return _number(array, column.type == "integer", decimal)
     if column.type == "boolean":
         return _truth(array)
-    return _text(array) if column.type == "string" else _time(array, column.type == "date")
+    return _text(array) if column.type == "string" else _time(array, column.type == "date", order)
 
 
 def _unsure(array: Array, kind: Any) -> Found:
@@ -158,10 +164,10 @@ def _text(array: Array) -> Found:
     return array, np.ones(len(array), dtype=bool)
 
 
-def _time(array: Array, date_only: bool) -> Found:
+def _time(array: Array, date_only: bool, order: SlashOrder | None) -> Found:
     kind, wanted = array.type, TYPES["date" if date_only else "timestamp"]
     if pa.types.is_string(kind):
-        times, sure = _written_time(array)
+        times, sure = _written_time(array, order)
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         try:  # with a zone the values are UTC already
             naive = array.cast(pa.int64()).cast(pa.timestamp(kind.unit)) if pa.types.is_timestamp(kind) else array
@@ -177,7 +183,7 @@ def _time(array: Array, date_only: bool) -> Found:
     return midnight.cast(wanted), sure & ~clock
 
 
-def _written_time(texts: Array) -> Found:
+def _written_time(texts: Array, order: SlashOrder | None) -> Found:
     clean = numerals.tidy(texts, numerals.MISSING_NUMBERS)
     present = _present(clean)
     if numerals.matches(clean, _ISO)[present].all():
@@ -185,7 +191,7 @@ def _written_time(texts: Array) -> Found:
             return clean.cast(pa.timestamp("ns")), np.ones(len(texts), dtype=bool)
         except pa.ArrowInvalid:  # the 31st of February
             pass
-    times = pa.array(to_time(clean), type=pa.timestamp("ns"), from_pandas=True)
+    times = pa.array(to_time(clean, order), type=pa.timestamp("ns"), from_pandas=True)
     return times, _present(times) | ~present
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.chunks import Stream
+from data_contracts.ordered_dates import OrderedDates
 from data_contracts.streaming import FrameStream, open_stream
 from infra.databases import shown_url
 from infra.tables import count_rows, read_database, stream_database
@@ -49,6 +50,10 @@ def open_input(project: Project, source: Source, chunk_rows: int) -> Stream:
     SourceError
         If the source cannot be read.
     """
+    return OrderedDates(_prepared(project, source, chunk_rows), project.input_contract)
+
+
+def _prepared(project: Project, source: Source, chunk_rows: int) -> Stream:
     stream = _open(project, source, chunk_rows)
     if not project.defines("prepare") or _leaves_alone(project, stream):
         return stream

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from data_contracts.columns import Undecided, file_marks, type_texts
 from data_contracts.csv_format import SAMPLE_BYTES, WHITESPACE, Format
-from data_contracts.dates import month_first
+from data_contracts.dates import slash_order
 from data_contracts.inventory.found import Said
 from data_contracts.inventory.tables import first_line
 from data_contracts.inventory.workbench import Table, Workbench, literal
@@ -159,7 +159,7 @@ def _reading(bench: Workbench, source: str, form: Format) -> Reading:
     marks = file_marks(texts)
     types = {name: _type(column, marks) for name, column in texts.items()}
     times = {name for name, kind in types.items() if kind == "timestamp"}
-    return Reading(types, marks == {","}, frozenset(name for name in times if month_first(tidy(texts[name]))))
+    return Reading(types, marks == {","}, frozenset(name for name in times if slash_order(tidy(texts[name])) == "month"))
 
 
 def _type(texts: pa.ChunkedArray, marks: set[Decimal]) -> ColumnType:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_contracts.chunk_checking import ChunkChecker
 from data_contracts.duplicates import find_duplicates
+from data_contracts.ordered_dates import OrderedDates
 from data_contracts.parsing import parse
 from data_contracts.reading import read_source
 from data_contracts.streaming import Changed, FrameStream, open_stream
@@ -133,6 +134,37 @@ def test_a_value_of_the_other_notation_is_bad_even_alone_in_its_chunk(tmp_path: 
     checker = ChunkChecker(LINE.only(["wert", "n"]), stream.names, others=[], duplicates=find_duplicates(stream, LINE))
     bad = pd.concat([checker.check(chunk).bad for chunk in stream.chunks()])
     assert bad[["_row", "wert"]].to_numpy().tolist() == [[151, "1.5"]]
+
+
+@pytest.mark.parametrize("order", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
+def test_a_date_with_slashes_means_in_every_chunk_what_the_whole_source_says(tmp_path: Path, kind: str, order: str) -> None:
+    contract = LINE.only(["zeit", "wert"])
+    moments = pd.date_range("2026-03-04", periods=300, freq="h")  # only from the 217th hour on a day is larger than 12
+    frame = pd.DataFrame({"zeit": moments.strftime(order), "wert": [german(1000 + i, i == 5) for i in range(300)]})
+    frame.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "a.parquet")
+    source = Source(file=tmp_path / f"a.{kind}")
+    plain = FrameStream.of(frame, 40) if kind == "frame" else open_stream(source, contract, chunk_rows=40)
+    stream = OrderedDates(plain, contract)
+    checker = ChunkChecker(contract, stream.names, others=[], duplicates=find_duplicates(stream, contract))
+
+    found = pa.concat_tables([checker.check(chunk).table for chunk in stream.chunks()]).to_pandas()
+
+    assert (checker.tally.bad, len(found)) == (0, 300)  # also of the row that is looked at alone, for its 1.005,00
+    assert found["zeit"].tolist() == moments.tolist()
+    assert found["wert"].tolist() == [1000.0 + i for i in range(300)]
+    resumed = next(OrderedDates(plain, contract).chunks(next(stream.chunks()).after))
+    assert resumed.slashes == {"zeit": "day" if order.startswith("%d") else "month"}
+
+
+def test_dates_with_slashes_are_bad_where_nothing_in_the_source_says_their_order(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("zeit,n\n" + "".join(f"0{1 + i % 9}/02/2026,{i}\n" for i in range(100)))
+    contract = LINE.only(["zeit", "n"]).model_copy(update={"max_quarantine_share": 1})
+    stream = OrderedDates(open_stream(Source(file=tmp_path / "a.csv"), contract, chunk_rows=20), contract)
+    checker = ChunkChecker(contract, stream.names, others=[], duplicates=find_duplicates(stream, contract))
+
+    assert sum(len(checker.check(chunk).bad) for chunk in stream.chunks()) == 100
 
 
 @pytest.mark.parametrize(
