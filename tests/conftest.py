@@ -4,6 +4,7 @@ import os
 import pwd
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ hypothesis.load_profile("leitstand")
 # MLflow keeps the databases of every state folder open, a thousand files in the end; shells let a process open 1,024, those of macOS 256
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)), hard))
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test starts and interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 USER, PASSWORD = "leitstand", "secret-of-the-plant"
 

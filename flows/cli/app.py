@@ -80,6 +80,8 @@ def carry_out(arguments: list[str]) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, None)
     except Exception as error:
+        if _is_interrupt(error):
+            _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, error)
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own errors about usage
             _fail(error.format_message(), "UsageError", 2, as_json, error)
         _fail(_unexpected(error), type(error).__name__, 1, as_json, error)
@@ -107,6 +109,15 @@ def _keep_interrupts(lost: Any) -> None:
         threading.Timer(0.1, _thread.interrupt_main).start()  # at once would be into this hook, and lost again
     else:
         sys.__unraisablehook__(lost)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Return whether an error comes of a Ctrl-C: pydantic makes its own of one that falls into what it calls, with it as the cause or in the text."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        if KeyboardInterrupt.__name__ in str(error):
+            return True
+        error = error.__cause__
+    return error is not None
 
 
 def _global_options(arguments: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ def run_pass(flow_run_id: UUID, project: str, prefect_url: str) -> None:
     An error of the pass is the state of its run; only what keeps the run from having a state ends the process with a code.
     """
     _begin()
+    _hear_interrupts()
     cores = os.cpu_count() or 1
     set_variables({"OPENBLAS_NUM_THREADS": str(cores)})
     _use_cores(cores)
@@ -49,6 +50,7 @@ def run_command(command: dict[str, Any], streams: Sequence[int]) -> None:
     try:
         _begin()
         _take_over(command, streams)
+        _hear_interrupts()  # not before: one that falls into another's code may come out as an error of its own
         from flows.cli.app import carry_out
 
         carry_out(command["arguments"])
@@ -72,9 +74,13 @@ def _begin() -> None:
     """Take the place of a process among others: end with the worker, and be the first to go when memory runs out."""
     Thread(target=_end_with_worker, name="lifeline", daemon=True).start()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # see flows.standing.forks
     with suppress(OSError):  # there is no such file but on Linux
         Path("/proc/self/oom_score_adj").write_text(KILL_ME_FIRST, encoding="ascii")
+
+
+def _hear_interrupts() -> None:
+    """Let Ctrl-C through, which is blocked in the process that runs are forked from."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _use_cores(cores: int) -> None:

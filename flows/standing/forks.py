@@ -5,7 +5,6 @@ again by the next fork should it be killed.
 """
 
 import multiprocessing
-import signal
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -31,14 +30,14 @@ class Forks:
     async def warm_up(self) -> None:
         """Start the process that others are forked from, and return when it has everything imported."""
         first = self._context.Process(target=nothing)
-        await anyio.to_thread.run_sync(_start, first, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(first.start, abandon_on_cancel=True)
         await self.end_of(first)
 
     async def start(self, target: Callable[..., None], *arguments: Any) -> BaseProcess:
-        """Fork a process that calls ``target``, at first with SIGINT blocked: none may fall between its start and its being ready for one."""
+        """Fork a process that calls ``target``."""
         process = self._context.Process(target=target, args=arguments)
         async with self._turn:
-            await anyio.to_thread.run_sync(_start, process)
+            await anyio.to_thread.run_sync(process.start)
         return process
 
     async def end_of(self, process: BaseProcess) -> int:
@@ -56,11 +55,3 @@ class Forks:
             return
         process.kill()
         await self.end_of(process)
-
-
-def _start(process: BaseProcess) -> None:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which the fork server inherits if this starts it
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

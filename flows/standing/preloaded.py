@@ -5,6 +5,7 @@ OpenBLAS and Arrow start threads when they are imported; ``flows.standing.entry`
 
 import gc
 import importlib
+import signal
 
 from flows.cli.app import add_commands
 from infra.garbage import collect_rarely
@@ -35,6 +36,7 @@ MODULES = (
     "skops.io",
 )
 
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a fork hears it when it is ready for one, see flows.standing.forked
 collect_rarely()
 for name in MODULES:
     importlib.import_module(name)
