@@ -152,7 +152,7 @@ def set_variables(own: Mapping[str, str]) -> None:
 def replace_environment(variables: Mapping[str, str]) -> None:
     """Give this process the variables of another in place of its own."""
     os.environ.clear()
-    os.environ.update(variables)
+    os.environ.update({name: value for name, value in variables.items() if name})  # one without a name can be had, but not be set
 
 
 def calm_tools() -> None:

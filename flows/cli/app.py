@@ -57,7 +57,7 @@ def main() -> None:
     """Run the command line."""
     arguments = _global_options(sys.argv[1:])
     if arguments and arguments[0] in WARM and not {"-h", "--help"} & set(arguments):
-        _delegate("--json" in arguments)
+        _delegate(arguments[0], "--json" in arguments)
     carry_out(sys.argv[1:])
 
 
@@ -69,7 +69,7 @@ def carry_out(arguments: list[str]) -> None:
     as_json = "--json" in arguments
     usual, sys.unraisablehook = sys.unraisablehook, _keep_interrupts
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="leitstand", standalone_mode=False)
         if code == INTERRUPTED:  # Typer turns Ctrl-C into this
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -89,12 +89,12 @@ def carry_out(arguments: list[str]) -> None:
         sys.unraisablehook = usual
 
 
-def _delegate(as_json: bool) -> None:
+def _delegate(command: str, as_json: bool) -> None:
     """Let the warm worker carry this command out and end with its exit code; return where there is none that can."""
     from flows.standing.delegation import delegate
 
     try:
-        code = delegate(sys.argv[1:], load_settings())
+        code = delegate(command, sys.argv[1:], load_settings())
     except LeitstandError as error:
         _fail(error.render(call.language), type(error).__name__, error.exit_code, as_json, error)
     except KeyboardInterrupt:

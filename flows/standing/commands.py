@@ -19,6 +19,10 @@ from infra.settings import Settings
 from infra.supervision import FOLDER
 
 logger = logging.getLogger("leitstand.worker")
+LOST = (
+    255  # what multiprocessing says of a process that the fork server could not tell the end of; no command of ours ends with it
+)
+PAUSE_SECONDS = 1.0
 
 
 class Commands:
@@ -33,14 +37,21 @@ class Commands:
         self._settings, self._forks, self._conditions = settings, forks, conditions
 
     async def carry_out(self) -> None:
-        """Do so until cancelled."""
-        with bound(self._settings.folder(FOLDER)) as listener:
+        """Do so until cancelled; without a socket there are no commands, and all else goes on."""
+        try:
+            listener = bound(self._settings.folder(FOLDER))
+        except OSError as error:  # as on some network drives
+            logger.warning("No commands are taken, for there can be no socket in the state folder: %s", error)
+            return
+        with listener:
             listener.setblocking(False)
             async with anyio.create_task_group() as group:
                 while True:
                     await anyio.wait_readable(listener)
-                    with suppress(OSError):  # whoever asked is gone again
+                    try:
                         group.start_soon(self._safely_serve, listener.accept()[0])
+                    except OSError:  # whoever asked is gone again, or too many files are open
+                        await anyio.sleep(PAUSE_SECONDS)
 
     async def _safely_serve(self, connection: socket.socket) -> None:
         """Serve one who asks; what goes wrong with one ends neither the worker nor its runs."""
@@ -55,14 +66,14 @@ class Commands:
             with suppress(OSError, ValueError):
                 request, streams = await anyio.to_thread.run_sync(partial(receive, connection, STREAMS))
                 try:
-                    process = await self._started(request, streams)
+                    process = await self._started(request, streams, connection)
                 finally:
                     for stream in streams:
                         os.close(stream)
                 if process is None:
                     send(connection, {"process": None})
                     return
-                logger.info("Command %r began in process %s", request["arguments"][0], process.pid)
+                logger.info("Command %r began in process %s", request["command"], process.pid)
                 try:
                     send(connection, {"process": process.pid})
                     await self._ended_or_alone(process, connection)
@@ -70,13 +81,14 @@ class Commands:
                     with anyio.CancelScope(shield=True):
                         if process.exitcode is None:
                             await self._forks.stop(process)
-                logger.info("Command %r ended with code %s", request["arguments"][0], process.exitcode)
-                send(connection, {"code": process.exitcode})
+                logger.info("Command %r ended with code %s", request["command"], process.exitcode)
+                if process.exitcode != LOST:
+                    send(connection, {"code": process.exitcode})
 
-    async def _started(self, request: dict[str, Any], streams: list[int]) -> BaseProcess | None:
+    async def _started(self, request: dict[str, Any], streams: list[int], connection: socket.socket) -> BaseProcess | None:
         if len(streams) != STREAMS or request.pop("conditions", "") != self._conditions:
             return None
-        return await self._forks.start(run_command, request, _Streams(streams))
+        return await self._forks.start(run_command, request, _Streams([*streams, connection.fileno()]))
 
     async def _ended_or_alone(self, process: BaseProcess, connection: socket.socket) -> None:
         """Wait until a process has ended, or whoever waits for it is gone."""

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import struct
 import sys
 import sysconfig
@@ -25,6 +26,7 @@ from leitstand.errors import ServiceError
 
 SOCKET = "worker.socket"
 STREAMS = 3
+LONGEST_ADDRESS = 100  # bytes; Linux takes 107, macOS 103
 ANSWER_SECONDS = 5.0
 PACKAGES = ("data_contracts", "flows", "infra", "leitstand", "monitoring", "serving")
 READ_ON_IMPORT = (
@@ -34,49 +36,77 @@ READ_ON_IMPORT = (
     "DYLD_",
     "GOMP_",
     "GX_",
+    "HOME",
     "JE_",
+    "JOBLIB_",
+    "KMP_",
     "LD_",
+    "LOKY_",
     "MALLOC_",
+    "MATPLOTLIB",
     "MKL_",
     "MLFLOW_",
     "MPL",
+    "NPY_",
     "NUMEXPR_",
+    "NUMPY_",
     "OMP_",
     "OPENBLAS_",
+    "PANDAS_",
     "PREFECT_",
+    "PYDANTIC_",
     "PYTHON",
+    "SCIPY_",
+    "SKLEARN_",
+    "XDG_CONFIG_",
 )
 """How the variables begin that Python and the tools read once."""
 LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE)
-_SET_BY_US = {*NO_TELEMETRY, *QUIET, "PYTHONUNBUFFERED"}
+NAMESPACES = ("ipc", "mnt", "net", "pid", "user", "uts")
 _LENGTH = struct.Struct("!I")
 
 
 def conditions() -> str:
     """Return what has to be the same in a process that has everything imported and in one that would import it now.
 
-    That is Python, our files, the packages beside them, the variables that are read at an import, and the limits of the process.
+    That is Python and how it was called, our files, the packages beside them, the variables that are read at an import, what the process may do,
+    and what it sees of the machine: with a file system of its own, as systemd and containers give services, the same path is another file.
     """
-    root, variables = Path(__file__).parents[2], child_environment({})
+    root, variables = Path(__file__).parents[2], {**QUIET, **child_environment(NO_TELEMETRY)}
     files = [path for name in PACKAGES for path in sorted((root / name).rglob("*")) if path.suffix != ".pyc" and path.is_file()]
     stamps = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
     packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     found = {
-        "python": sys.executable,
+        "python": [sys.executable, list(sys.flags), sys.warnoptions, sorted(sys._xoptions), sys.getfilesystemencoding()],
         "files": hashlib.sha256(repr(stamps).encode()).hexdigest(),
         "packages": [(path, Path(path).stat().st_mtime_ns) for path in sorted(packages)],
         "variables": {
-            name: variables[name] for name in sorted(variables) if name.startswith(READ_ON_IMPORT) and name not in _SET_BY_US
+            name: variables[name] for name in sorted(variables) if name.startswith(READ_ON_IMPORT) and name != "PYTHONUNBUFFERED"
         },
         "limits": [resource.getrlimit(kind)[0] for kind in LIMITS],
         "niceness": os.nice(0),
-        "cores": sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [],
+        "groups": [os.getegid(), sorted(os.getgroups())],
+        "root": [Path("/").stat().st_dev, Path("/").stat().st_ino],
+        "machine": _machine(),
     }
     return json.dumps(found)
 
 
-def delegate(arguments: Sequence[str], settings: Settings) -> int | None:
+def _machine() -> list[object]:
+    """Return what Linux tells of the cores that this process may use, its view of the machine, and whether it may gain rights."""
+    if sys.platform != "linux":
+        return []
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    views = [os.readlink(f"/proc/self/ns/{name}") for name in NAMESPACES]  # noqa: PTH115 - a name, no path
+    return [sorted(os.sched_getaffinity(0)), views, [line for line in status.splitlines() if line.startswith("NoNewPrivs")]]
+
+
+def delegate(command: str, arguments: Sequence[str], settings: Settings) -> int | None:
     """Have a command carried out and return its exit code; None where the caller has to do it.
+
+    Parameters
+    ----------
+    command : the first of the ``arguments`` that is no option
 
     Raises
     ------
@@ -91,7 +121,7 @@ def delegate(arguments: Sequence[str], settings: Settings) -> int | None:
         return None
     with connection:
         try:
-            process = _asked(connection, arguments)
+            process = _asked(connection, command, arguments)
         except (OSError, ValueError):
             return None
         return None if process is None else _outcome(connection, process)
@@ -100,11 +130,15 @@ def delegate(arguments: Sequence[str], settings: Settings) -> int | None:
 def bound(folder: Path) -> socket.socket:
     """Return the socket on which the worker is asked; only its own user may."""
     listener = socket.socket(socket.AF_UNIX)
-    with contextlib.chdir(folder):  # the address of such a socket has room for a hundred letters
-        Path(SOCKET).unlink(missing_ok=True)
-        listener.bind(SOCKET)
-        Path(SOCKET).chmod(0o600)
-    listener.listen()
+    try:
+        with _address(folder) as address:
+            Path(address).unlink(missing_ok=True)
+            listener.bind(address)
+            Path(address).chmod(0o600)
+        listener.listen()
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
@@ -152,35 +186,53 @@ def _has_usual_streams() -> bool:
     return numbers == list(range(STREAMS))
 
 
+@contextlib.contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """Yield the address of the socket in a folder: its path, or where that is too long its name, inside the folder."""
+    path = str(folder / SOCKET)
+    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
+        yield path
+        return
+    os.chdir(".")  # fails where there would be no way back
+    with contextlib.chdir(folder):
+        yield SOCKET
+
+
 def _connected(folder: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     try:
-        with contextlib.chdir(folder):
-            if Path(SOCKET).stat().st_uid != os.geteuid():
+        with _address(folder) as address:
+            found = Path(address).lstat()
+            if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
                 raise PermissionError
             connection.settimeout(ANSWER_SECONDS)
-            connection.connect(SOCKET)
+            connection.connect(address)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _asked(connection: socket.socket, arguments: Sequence[str]) -> int | None:
+def _asked(connection: socket.socket, command: str, arguments: Sequence[str]) -> int | None:
     """Return the process that carries a command out from now on, or None where the worker does not take it."""
     mask = os.umask(0o077)  # the only way to read it is to set it
     os.umask(mask)
     request = {
         "conditions": conditions(),
+        "command": command,
         "arguments": list(arguments),
         "environment": child_environment({}),
         "folder": str(Path.cwd()),
         "mask": mask,
-        "encodings": [(stream.encoding, stream.errors) for stream in (sys.stdin, sys.stdout, sys.stderr)],
+        "streams": [_described(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)],
     }
     send(connection, request, range(STREAMS))
     process: int | None = receive(connection)[0]["process"]
     return process
+
+
+def _described(stream: Any) -> dict[str, Any]:
+    return {"encoding": stream.encoding, "errors": stream.errors, "write_through": getattr(stream, "write_through", False)}
 
 
 def _outcome(connection: socket.socket, process: int) -> int:
@@ -199,8 +251,15 @@ def _outcome(connection: socket.socket, process: int) -> int:
 
 @contextlib.contextmanager
 def _handing_on(process: int) -> Iterator[list[int]]:
-    """Hand signals on to a process in this block, and yield which there were."""
+    """Hand signals on to a process in this block, and yield which there were that end one; Ctrl-Z halts both."""
     told: list[int] = []
+
+    def halt(_: int, __: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on when it is told to
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
     def hand_on(number: int, _: object) -> None:
         told.append(number)
@@ -209,6 +268,8 @@ def _handing_on(process: int) -> Iterator[list[int]]:
 
     heard = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, hand_on) for number in heard}
+    if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+        before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, halt)
     try:
         yield told
     finally:
