@@ -101,7 +101,14 @@ class Champions:
         return self._is_prepared(name, standing.champion, held)
 
     def _is_prepared(self, name: str, version: int, old: Endpoint | None) -> bool:
-        return self._preparing is None or _held(version, old) is not None or self._preparing.is_done(name, version)
+        return _held(version, old) is not None or self._is_done(name, version)
+
+    def _is_done(self, name: str, version: int) -> bool:
+        return self._preparing is None or self._preparing.is_done(name, version)
+
+    def _is_hasty(self, one: Endpoint) -> bool:
+        """Return whether a model was loaded before it was compiled, as a pause does."""
+        return self._preparing is not None and not one.released.prepared
 
     def _wanted(self) -> dict[str, Standing | None]:
         standings = self._releases.standings()
@@ -141,6 +148,8 @@ class Champions:
         except LeitstandError as error:
             self.try_again(project.name)
             return instead(project, version, old, self, error)
+        if self._is_hasty(found) and not self._is_done(project.name, version):
+            self._again[project.name] = monotonic()  # it comes compiled with one of the next looks
         found.refusal, found.rollout, found.paused = None, self._trial(project, standing, version, old), False
         return found
 
@@ -170,12 +179,17 @@ class Champions:
     def loaded(self, project: Project, version: int, old: Endpoint | None = None) -> Endpoint:
         """Return an endpoint of a version: the champion or the challenger of ``old`` where it is theirs, freshly loaded otherwise.
 
+        What was loaded before it was compiled is loaded again when that is done.
+
         Raises
         ------
         LeitstandError
             If it cannot be loaded.
         """
-        return _held(version, old) or self._load(project, version)
+        held = _held(version, old)
+        if held is None or (self._is_hasty(held) and self._is_done(project.name, version)):
+            return self._load(project, version)
+        return held
 
     def fallback(self, project: Project, version: int) -> Endpoint:
         """Return a version that answers in place of the champion; errors as in ``loaded``."""

@@ -9,7 +9,7 @@ import pandas as pd
 from infra.releases import COMPILED_FOLDER, HOLDOUT_FILE, MODEL_FOLDER, REFERENCE_FILE, Release
 from leitstand.model import TrainedModel
 from leitstand.model_file import load_card, load_model
-from serving.compiled import load_compiled
+from serving.compiled import load_compiled, read_compilation
 
 logger = logging.getLogger("bentoml.leitstand")  # below BentoML's own logger, so that its handlers write it
 
@@ -54,6 +54,8 @@ class ReleasedModel(ReleaseFolder):
         self._loading = Lock()
         self._original: TrainedModel | None = None
         self.card = load_card(folder / MODEL_FOLDER, release.sha256)
+        self.prepared = read_compilation(folder / COMPILED_FOLDER) is not None
+        """Whether compiling had been tried when it was loaded."""
         compiled = load_compiled(folder / COMPILED_FOLDER, release.sha256)
         self.compiled = compiled is not None
         self.model = self.original if compiled is None else TrainedModel(compiled, self.card)

@@ -50,6 +50,7 @@ class RuledRelease(ReleaseFolder):
     """
 
     compiled = False
+    prepared = True
 
     def __init__(self, project: Project, release: Release, folder: Path) -> None:
         if release.rule is None:

@@ -117,6 +117,29 @@ def test_neither_a_pause_nor_the_way_back_waits_for_a_model_that_hangs(two: Sett
     champions.stop()
 
 
+def test_a_champion_that_was_paused_before_it_was_compiled_answers_at_once_and_then_compiled(
+    two: Settings, hanging: Event
+) -> None:
+    champions = Champions(["cells"], two)
+
+    def prepared() -> bool:
+        one = champions.endpoints["cells"]
+        assert isinstance(one, Endpoint)
+        return one.released.prepared
+
+    for kind in ("promote", "pause", "resume"):
+        say(two, kind, 2)
+        champions.look()
+    assert (answering(champions), prepared()) == ((2, None, False), False)
+    hanging.set()
+    until(champions, prepared)
+    assert answering(champions) == (2, None, False)
+    held = champions.endpoints["cells"]
+    champions.look()
+    assert champions.endpoints["cells"] is held
+    champions.stop()
+
+
 def test_a_champion_does_not_wait_for_its_challenger(two: Settings, hanging: Event) -> None:
     say(two, "shadow", 2)
     champions = Champions(["cells"], two)
