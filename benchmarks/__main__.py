@@ -19,7 +19,7 @@ import httpx
 import pandas as pd
 
 from benchmarks.job import write_project, write_table
-from benchmarks.measure import Measured, in_turn, median
+from benchmarks.measure import Measured, in_turn, median, written_otherwise
 from infra.ports import reserve_port
 
 OTHERS = "\n# Figures of the maintenance loop\n"
@@ -35,8 +35,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     arguments = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
-    _, mark, others = before.partition(OTHERS)
+    others = written_otherwise(arguments.output, OTHERS)
     written = head()
     with tempfile.TemporaryDirectory() as scratch:
         # the contract section comes last: its large table would count as memory of every child started after it
@@ -44,9 +43,7 @@ def main() -> None:
             made = section(Path(scratch), arguments.rounds)
             print(made, flush=True)
             written += made
-            arguments.output.write_text(
-                written + mark + others, encoding="utf-8"
-            )  # what was measured stays when a later part fails
+            arguments.output.write_text(written + others, encoding="utf-8")  # what was measured stays when a later part fails
 
 
 def head() -> str:

@@ -55,3 +55,10 @@ def in_turn(
             if number:
                 found[name].append(one)
     return found
+
+
+def written_otherwise(page: Path, heading: str) -> str:
+    """Return what stands on a page from a heading on, with the heading; other commands wrote it, so whoever renews the page keeps it."""
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    _, mark, rest = before.partition(heading)
+    return mark + rest

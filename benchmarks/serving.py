@@ -26,13 +26,14 @@ import pandas as pd
 import psutil
 
 from benchmarks.job import MODEL, PROJECT, write_contract, write_table
-from benchmarks.measure import median
+from benchmarks.measure import median, written_otherwise
 from infra.ports import reserve_port
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 ROWS = 20_000
+OTHERS = "\n## Against the goals\n"
 TITLE = """# The service beside others
 
 Written by `make bench-serving` ({date}): one row of 30 numbers, gradient boosting with 100 trees, `wrk` on the same two cores; medians of {rounds}
@@ -83,7 +84,7 @@ def main() -> None:
         made = TITLE.format(seconds=arguments.seconds, rounds=arguments.rounds, date=f"{datetime.now(UTC):%Y-%m-%d}")
         made += table(chosen, folder, arguments.rounds, arguments.seconds) + "\n" + parts(folder / "serving")
         print(made)
-        arguments.output.write_text(made, encoding="utf-8")
+        arguments.output.write_text(made + written_otherwise(arguments.output, OTHERS), encoding="utf-8")
 
 
 def peers(folder: Path) -> list[Peer]:
