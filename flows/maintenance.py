@@ -28,6 +28,7 @@ from leitstand.errors import StateError
 from leitstand.incident import Kind, Statement
 from leitstand.now import now
 from leitstand.rollout import TrialVerdict
+from leitstand.texts import Language
 from monitoring.result import MonitoringResult
 
 
@@ -57,6 +58,18 @@ class Maintained:
     standing: Standing
     taken: Ingested | None
     overtaken: bool = False
+
+    def sentences(self, language: Language) -> list[str]:
+        """Return the decision, how a trial under way stands, and why each step was done; what was said already is not said again."""
+        said = [] if self.overtaken else [self.decision.render(language)]
+        waits = self.trial.why if self.trial and self.trial.ending == "wait" else ()
+        known = set() if self.overtaken else {reason.render(language) for reason in self.decision.reasons}
+        for one in (*waits, *(why for step in self.steps for why in step.why)):
+            sentence = one.render(language)
+            if sentence not in known:
+                known.add(sentence)
+                said.append(sentence)
+        return said
 
 
 @stage("maintenance")

@@ -62,11 +62,8 @@ def maintain(
     if found.taken is not None and (found.taken.deliveries or found.taken.waiting or found.taken.missed):
         show_taken(project, found.taken)
     console().print(found.monitoring.summary(call.language), soft_wrap=True)
-    if not found.overtaken:
-        console().print(found.decision.render(call.language), soft_wrap=True)
-    told = found.trial.why if found.trial and found.trial.ending == "wait" else ()
-    for sentence in (*told, *(said for step in found.steps for said in step.why)):
-        console().print(sentence.render(call.language), soft_wrap=True)
+    for sentence in found.sentences(call.language):
+        console().print(sentence, soft_wrap=True)
     say(f"maintenance.acted_{found.acted}", champion=found.champion, project=project)
     if found.standing.paused:
         say("maintenance.still_paused", project=project, why=found.standing.why)

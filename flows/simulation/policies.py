@@ -38,13 +38,12 @@ def oracle(desk: Desk, stream: Stream, number: int) -> Acted:
 
 def leitstand(desk: Desk, stream: Stream, number: int) -> Acted:
     """Do what the maintenance loop does."""
-    found, language = maintenance(desk, WHO), desk.settings.language
-    done = [said.render(language) for step in found.steps for said in step.why]
+    found = maintenance(desk, WHO)
     return Acted(
         what=found.acted if found.acted != "none" else found.decision.action,
         trained=found.pilot is not None,
         alarm=found.decision.action in ALARMS and found.decision.reasons[0].key not in QUIET,
-        why=" ".join((found.decision.render(language), *done)),
+        why=" ".join(found.sentences(desk.settings.language)),
     )
 
 
