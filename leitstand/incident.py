@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leitstand.decision import Reason, Value
 from leitstand.errors import LeitstandError
+from leitstand.gate_names import in_words
 from leitstand.texts import Language, text
 
 Kind = Literal[
@@ -28,6 +29,8 @@ Kind = Literal[
 Severity = Literal["info", "warning", "critical"]
 Event = Literal["opened", "continued", "told", "note", "closed"]
 REASON = "decision."
+GATES = "gates"
+"""The placeholder that stands for names of gates."""
 RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -64,7 +67,8 @@ class Statement(BaseModel):
         try:
             if self.key.startswith(REASON):
                 return Reason(key=self.key.removeprefix(REASON), values=self.values).render(language)
-            return text(self.key, language, **self.values)
+            shown = {name: in_words(str(value), language) if name == GATES else value for name, value in self.values.items()}
+            return text(self.key, language, **shown)
         except KeyError:
             return " ".join([self.key, *(f"{name}={value}" for name, value in self.values.items())])
 
