@@ -32,7 +32,7 @@ def predecessor_better(desk: Desk, looked: Looked, champion: ModelVersion) -> Ga
 
 def told(champion: int, before: int, found: Gain) -> Statement:
     """Return the reason for a rollback in words."""
-    figures = {"gain": f"{found.value:.4g}", "low": f"{found.low:.4g}", "high": f"{found.high:.4g}"}
+    figures = {"gain": found.value, "low": found.low, "high": found.high}
     return Statement.of(
         "maintenance.predecessor_better", version=champion, before=before, metric=found.metric, rows=found.rows, **figures
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from leitstand.figures import placed
 from leitstand.findings import ANSWERS, COLUMN, ESTIMATE, INPUTS, PERFORMANCE, Look, Signals, confirmed
 from leitstand.spec import ProjectSpec
 from leitstand.texts import Language, text
@@ -49,7 +50,7 @@ class Reason(BaseModel):
 
     def render(self, language: Language) -> str:
         """Return the reason in words."""
-        shown = {name: _shown(name, value, language) for name, value in self.values.items()}
+        shown = {name: placed(name, value, language) for name, value in self.values.items()}
         return text(f"decision.{self.key}", language, **shown)
 
 
@@ -262,10 +263,3 @@ def _reason(key: str, **values: Value) -> Reason:
 def _named(columns: tuple[str, ...] | list[str]) -> str:
     more = len(columns) - MOST_NAMED
     return ", ".join(columns[:MOST_NAMED]) + (f" (+{more})" if more > 0 else "")
-
-
-def _shown(name: str, value: Value, language: Language) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    shown = f"{100 * value:.0f} %" if name.endswith("share") else f"{value:.3g}"
-    return shown.replace(".", ",") if language == "de" else shown.replace(" %", "%")

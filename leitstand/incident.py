@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leitstand.decision import Reason, Value
 from leitstand.errors import LeitstandError
+from leitstand.figures import placed
 from leitstand.gate_names import in_words
 from leitstand.texts import Language, text
 
@@ -67,10 +68,14 @@ class Statement(BaseModel):
         try:
             if self.key.startswith(REASON):
                 return Reason(key=self.key.removeprefix(REASON), values=self.values).render(language)
-            shown = {name: in_words(str(value), language) if name == GATES else value for name, value in self.values.items()}
+            shown = {name: _shown(name, value, language) for name, value in self.values.items()}
             return text(self.key, language, **shown)
         except KeyError:
             return " ".join([self.key, *(f"{name}={value}" for name, value in self.values.items())])
+
+
+def _shown(name: str, value: Value, language: Language) -> str:
+    return in_words(str(value), language) if name == GATES else placed(name, value, language)
 
 
 class IncidentEvent(BaseModel):

@@ -87,7 +87,7 @@ def settle(spec: ProjectSpec, seen: TrialSeen) -> TrialVerdict:
 
 def _judged(seen: TrialSeen, worse: bool) -> TrialVerdict:
     assert seen.gain is not None, "judged by labels"
-    figures = {"gain": f"{seen.gain.value:.4g}", "low": f"{seen.gain.low:.4g}", "high": f"{seen.gain.high:.4g}"}
+    figures = {"gain": seen.gain.value, "low": seen.gain.low, "high": seen.gain.high}
     key = "trial_worse" if worse else "trial_good"
     return _verdict(seen, "withdraw" if worse else "promote", key, metric=seen.gain.metric, rows=seen.gain.rows, **figures)
 
@@ -96,7 +96,7 @@ def _without_labels(seen: TrialSeen) -> TrialVerdict:
     if seen.disagreement is None:
         return _verdict(seen, "promote", "trial_unlabelled", answered=seen.answered)
     limit = 2 * (seen.usual_disagreement or 0.0) + DISAGREEMENT
-    figures = {"found": f"{seen.disagreement:.3g}", "limit": f"{limit:.3g}", "answered": seen.answered}
+    figures = {"found": seen.disagreement, "limit": limit, "answered": seen.answered}
     if seen.disagreement > limit:
         return _verdict(seen, "withdraw", "trial_strange", **figures)
     return _verdict(seen, "promote", "trial_alike", **figures)

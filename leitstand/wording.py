@@ -1,15 +1,14 @@
 """An explanation in a few sentences, in German or English."""
 
-import math
-
 from leitstand.contract import Column, Scalar
 from leitstand.explanation import Contribution, Explanation
+from leitstand.figures import ROUNDED, figure
 from leitstand.project import Project
 from leitstand.texts import Language, text
 
 NAMED = 3  # columns after the first
 LONGEST_DESCRIPTION = 60  # characters; longer ones make no sentence
-AS_GIVEN, ROUNDED, ROUGH = 6, 3, 2  # significant digits of a value, an answer, a contribution
+AS_GIVEN, ROUGH = 6, 2  # significant digits of a value and a contribution; an answer has ROUNDED
 
 
 def in_words(explanation: Explanation, project: Project, language: Language) -> list[str]:
@@ -25,20 +24,6 @@ def unit_in_words(explanation: Explanation, language: Language) -> str:
     if explanation.quantity == "target" and explanation.unit is None:
         return text("explain.unit_target_plain", language, subject=explanation.subject)
     return text(f"explain.unit_{explanation.quantity}", language, subject=explanation.subject, unit=explanation.unit)
-
-
-def figure(value: float, language: Language, digits: int = ROUNDED) -> str:
-    """Return a number with so many significant digits, all digits before the decimal sign kept."""
-    if value == 0:
-        return "0"
-    exponent = math.floor(math.log10(abs(value)))
-    if not -6 <= exponent <= 15:
-        shown = f"{value:.{digits - 1}e}"
-    else:
-        decimals = max(0, digits - 1 - exponent)
-        shown = f"{value:.{decimals}f}"
-        shown = shown.rstrip("0").rstrip(".") if decimals else shown
-    return (shown.replace(".", ",") if language == "de" else shown).replace("-", "−")
 
 
 def _answer(explanation: Explanation, language: Language) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from leitstand.figures import figure
 from leitstand.texts import LANGUAGES, Language, text
 from monitoring.files import write_atomically
-from monitoring.result import MonitoringResult, number
+from monitoring.result import MonitoringResult
 
 # Evidently's page holds its own scripts and fonts; the policy makes the browser refuse whatever a library may try to fetch nevertheless.
 POLICY = (
@@ -60,7 +61,7 @@ def _drift_table(result: MonitoringResult, language: Language) -> str:
     rows = []
     for column in (*result.answers, *result.columns[:MOST_COLUMNS]):
         verdict = "drifted" if column.drifted else "steady"
-        effect = number(column.effect, language) if column.effect is not None else "–"
+        effect = figure(column.effect, language) if column.effect is not None else "–"
         method = text(f"monitoring.method_{column.method}", language)
         rows.append((column.name, effect, method, text(f"monitoring.page_{verdict}", language)))
     marked = [column.drifted for column in (*result.answers, *result.columns[:MOST_COLUMNS])]
@@ -70,7 +71,7 @@ def _drift_table(result: MonitoringResult, language: Language) -> str:
 def _metric_table(result: MonitoringResult, language: Language) -> str:
     before = result.reference_metrics
     rows = [
-        (name, number(value, language), number(before[name], language) if name in before else "–")
+        (name, figure(value, language), figure(before[name], language) if name in before else "–")
         for name, value in result.metrics.items()
     ]
     return _table([text(f"monitoring.page_{key}", language) for key in ("metric", "now", "holdout")], rows, [False] * len(rows))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from leitstand.figures import figure, percent
 from leitstand.season import Season
 from leitstand.texts import Language, text
 
@@ -226,7 +227,7 @@ class MonitoringResult(Finding):
         labels = self.labels
         if labels is None or not labels.old_rows:
             return []
-        values = {"share": percent(labels.coverage, language), "hours": number(labels.delay_hours, language)}
+        values = {"share": percent(labels.coverage, language), "hours": figure(labels.delay_hours, language)}
         if labels.late and labels.usual is not None:
             return [text("monitoring.labels_late", language, usual=percent(labels.usual, language), **values)]
         return [text("monitoring.label_coverage", language, **values)] if labels.labelled_rows else []
@@ -238,7 +239,7 @@ class MonitoringResult(Finding):
         shown = {"value": self.metrics[self.metric], "reference": self.reference_metrics[self.metric]}
         shown |= {"low": self.metric_low if self.metric_low is not None else shown["value"]}
         shown |= {"high": self.metric_high if self.metric_high is not None else shown["value"]}
-        figures = {name: number(value, language) for name, value in shown.items()}
+        figures = {name: figure(value, language) for name, value in shown.items()}
         return text(f"monitoring.{key}", language, metric=self.metric, rows=self.labelled_rows, **figures)
 
     def _estimated(self, language: Language) -> list[str]:
@@ -246,16 +247,5 @@ class MonitoringResult(Finding):
         if found is None or self.performance_drop is not None:  # the truth is better than any estimate
             return []
         shown = {"value": found.value, "low": found.low, "high": found.high, "reference": self.reference_metrics[found.metric]}
-        figures = {name: number(value, language) for name, value in shown.items()}
+        figures = {name: figure(value, language) for name, value in shown.items()}
         return [text(f"monitoring.{'estimated_drop' if found.drop else 'estimated'}", language, metric=found.metric, **figures)]
-
-
-def number(value: float, language: Language) -> str:
-    """Return a figure with three significant digits and the decimal sign of the language."""
-    shown = f"{value:.3g}"
-    return shown.replace(".", ",") if language == "de" else shown
-
-
-def percent(share: float, language: Language) -> str:
-    """Return a share from 0 to 1 as a whole percentage, set as the language sets it."""
-    return f"{100 * share:.0f} %" if language == "de" else f"{100 * share:.0f}%"

@@ -47,8 +47,8 @@ def _document(one: "Pass") -> dict[str, Any]:
 
 
 def _line(one: "Pass") -> str:
+    from leitstand.figures import percent
     from leitstand.texts import text
-    from monitoring.result import percent
 
     seen, figures, language = one.signals, one.figures, call.language
     parts = [text("monitoring.over_time_rows", language, version=one.model_version, rows=seen["rows"])]

@@ -5,7 +5,7 @@ from flows.dossier.facts import ColumnFacts, Facts
 from flows.dossier.names import column_name
 from flows.dossier.telling import Teller, numbers
 from leitstand.contract import Column
-from leitstand.wording import figure
+from leitstand.figures import figure
 
 MOST_COLUMNS = 40
 ENTERED = ("source_system", "note", "purpose", "owner", "retention")

@@ -6,9 +6,9 @@ from typing import Any
 
 from flows.dossier.content import Cell, Note, Paragraph, Table
 from leitstand.contract import Bilingual
+from leitstand.figures import figure
 from leitstand.roadmap import Record
 from leitstand.texts import Language, messages, text
-from leitstand.wording import figure
 
 MONTHS = 12
 

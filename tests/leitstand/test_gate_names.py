@@ -32,3 +32,19 @@ def test_every_gate_of_a_judgement_has_words() -> None:
         "champion_slice:a=b",
     ):
         assert in_words(name, "de") != name
+
+
+def test_figures_of_a_sentence_are_written_as_the_language_writes_them() -> None:
+    said = Statement.of(
+        "maintenance.predecessor_better",
+        version=3,
+        before=2,
+        metric="mae",
+        rows=1200,
+        gain=-1234.5,
+        low=-0.00012,
+        high=float("nan"),
+    )
+    assert "mae −1234 (95 %: −0,00012 bis –)" in said.render("de")
+    assert "mae −1234 (95 %: −0.00012 to –)" in said.render("en")
+    assert "1200" in said.render("de")

@@ -5,9 +5,10 @@ from builders import parts, project
 
 from leitstand.contract import Bilingual, Column, Contract
 from leitstand.explanation import Contribution, Explanation
+from leitstand.figures import figure
 from leitstand.project import Project
 from leitstand.texts import LANGUAGES
-from leitstand.wording import figure, in_words, unit_in_words
+from leitstand.wording import in_words, unit_in_words
 
 COLUMNS = (
     Column(
