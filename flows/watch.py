@@ -178,6 +178,7 @@ def signals(desk: Desk, found: MonitoringResult) -> Signals:
         metric=found.metric,
         figures=_figures(found),
         within_noise=found.within_noise,
+        vouched=found.vouched,
         estimated_drop=None if found.estimate is None else found.estimate.drop,
         label_coverage=found.label_coverage,
         usual_coverage=None if found.labels is None else found.labels.usual,

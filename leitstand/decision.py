@@ -126,7 +126,7 @@ def _inputs_moved(case: _Case) -> Decision | None:
     if INPUTS not in case.sure and share < limit and not heavy:
         return None
     values: dict[str, Value] = {"drifted_share": max(share, case.seen.drifted_share), "columns": _named(case.columns)}
-    if case.seen.performance_drop is False:
+    if case.seen.vouched:
         return _decision("nothing", _reason("drift_but_good", **values))
     why = _reason("heavy_drift", columns=_named(case.columns), weight_share=case.weight or 0.0) if heavy else None
     why = why or _reason("drift_without_labels", **values)
@@ -146,7 +146,7 @@ def _columns_moved(case: _Case) -> Decision | None:
     if not case.columns:
         return None
     values: dict[str, Value] = {"columns": _named(case.columns), "count": len(case.columns), "total": case.seen.watched}
-    if case.seen.performance_drop is False:
+    if case.seen.vouched:
         return _decision("nothing", _reason("columns_moved_but_good", **values))
     weight = [] if case.weight is None else [_reason("columns_weight", weight_share=case.weight)]
     action: Action = "nothing" if case.spec.maintenance.on_drift == "nothing" else "labels"
@@ -178,7 +178,7 @@ def _too_few(case: _Case) -> Decision | None:
 
 
 def _no_season(case: _Case) -> Decision | None:
-    if case.seen.season_known or case.seen.performance_drop is False:
+    if case.seen.season_known or case.seen.vouched:
         return None
     return _decision("labels", _reason("season_unknown"))
 

@@ -30,6 +30,7 @@ class Signals(BaseModel):
     figures : by which they are: the metric's ``value`` with ``low`` and ``high``, and what was ``promised``; empty without a verdict
     metric : its name
     within_noise : they are worse by more than the tolerance, but chance explains it
+    vouched : enough labels of this window's own answers say that they are as good as promised
     estimated_drop : the same of the estimate without labels; None where there is none
     label_coverage : share of the predictions that are old enough whose truth is known, 0 to 1
     usual_coverage : what earlier looks found there; None before there are some
@@ -55,6 +56,7 @@ class Signals(BaseModel):
     metric: str | None = None
     figures: dict[str, float] = {}
     within_noise: bool = False
+    vouched: bool = False
     estimated_drop: bool | None = None
     label_coverage: float = 0.0
     usual_coverage: float | None = None

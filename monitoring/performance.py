@@ -17,7 +17,12 @@ from leitstand.dataset import class_values
 from leitstand.metrics import Metric, evaluate, metrics_for, primary_metric
 from leitstand.prediction import Predictions
 from leitstand.project import Project
+from leitstand.spec import TaskName
 from monitoring.result import QualityFault
+
+OF_ANSWERS: Mapping[TaskName, tuple[str, ...]] = {"classification": ("accuracy",), "anomaly": ("false_alarm_rate",)}
+"""Metrics of the answers as they are given. Means over many rows: one over the few rows of a rare class would cry wolf."""
+BEHIND = ("surely", "maybe", "no")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Performance:
     Parameters
     ----------
     rows : predictions with a usable label
-    metric : by which the drop was judged
+    metric : by which the drop was judged: of those that are, the first that dropped
     interval : of that metric, 95 %; None without enough labels
     drop : None without enough labels or without a metric known on both sides
     within_noise : worse by more than the tolerance, but chance explains it
@@ -64,12 +69,16 @@ def performance(project: Project, window: pd.DataFrame, reference_metrics: Mappi
     predictions = answers(project, labelled, truth)
     known = metrics_for(project.spec.task, len(predictions.classes))
     metrics = evaluate(known, truth, predictions)
-    name = judged_by(project, len(predictions.classes), metrics, reference_metrics)
-    if name is None or len(labelled) < project.spec.monitoring.minimum_labels:
-        return Performance(len(labelled), name, metrics, fault=fault)
-    interval = estimates({name: known[name]}, truth, predictions, project.spec.split.strategy == "time")[name]
-    behind = worse(known[name], interval, reference_metrics, tolerated(project, known[name], reference_metrics[name]))
-    return Performance(len(labelled), name, metrics, interval, behind == "surely", behind == "maybe", fault)
+    names = _judged_by(project, len(predictions.classes), metrics, reference_metrics)
+    if not names or len(labelled) < project.spec.monitoring.minimum_labels:
+        return Performance(len(labelled), names[0] if names else None, metrics, fault=fault)
+    found = estimates({name: known[name] for name in names}, truth, predictions, project.spec.split.strategy == "time")
+    behind = {
+        name: worse(known[name], found[name], reference_metrics, tolerated(project, known[name], reference_metrics[name]))
+        for name in names
+    }
+    name = min(names, key=lambda one: BEHIND.index(behind[one]))
+    return Performance(len(labelled), name, metrics, found[name], behind[name] == "surely", behind[name] == "maybe", fault)
 
 
 def labelled(project: Project, window: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -108,6 +117,17 @@ def judged_by(project: Project, classes: int, metrics: Mapping[str, float], befo
     task = project.spec.task
     wanted = (project.spec.training.metric, primary_metric(task, classes), *metrics_for(task, classes))
     return next((name for name in wanted if name is not None and name in metrics and name in before), None)
+
+
+def _judged_by(project: Project, classes: int, metrics: Mapping[str, float], before: Mapping[str, float]) -> list[str]:
+    """Return all metrics that a drop may show in, the most important first: that of ``judged_by``, the project's goals, the answers' own.
+
+    How well a model ranks says nothing about the answers it gives: an offset of a sensor can turn most of them round and leave the order as it was.
+    """
+    first = judged_by(project, classes, metrics, before)
+    more = (*(goal.metric for goal in project.spec.success), *OF_ANSWERS.get(project.spec.task, ()))
+    wanted = dict.fromkeys((first, *more))
+    return [name for name in wanted if name is not None and name in metrics and name in before]
 
 
 def _usable(labels: pd.Series, column: Column) -> pd.Series:

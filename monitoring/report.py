@@ -63,6 +63,7 @@ def monitor(
     known = basis or Basis()
     compared = compare(project, reference, window, known)
     truth = performance(project, window if labelled is None else labelled, reference_metrics)
+    own = truth if labelled is None else performance(project, window, reference_metrics)
     guess, no_guess = estimate(project, window, reference_metrics, known.calibration_error)
     start, end = span or _span(window)
     settings = project.spec.monitoring
@@ -99,6 +100,7 @@ def monitor(
         reference_metrics=dict(reference_metrics),
         performance_drop=truth.drop,
         within_noise=truth.within_noise,
+        vouched=truth.drop is False and own.drop is False,
         estimate=guess,
         no_estimate=no_guess,
     )

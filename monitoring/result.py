@@ -128,6 +128,7 @@ class MonitoringResult(Finding):
     metric_low, metric_high : its 95 % interval; None without enough labels
     performance_drop : worse than the hold-out by more than the tolerance, and more than chance; None without enough labels
     within_noise : worse by more than the tolerance, but chance explains it
+    vouched : no drop, and none either where the answers of this window alone are judged: labels of older ones say nothing about rows that moved
     estimate : of the same metric without labels; None where there is none, and ``no_estimate`` says why
     """
 
@@ -163,6 +164,7 @@ class MonitoringResult(Finding):
     metric_high: float | None = None
     performance_drop: bool | None
     within_noise: bool = False
+    vouched: bool = False
     estimate: Estimated | None = None
     no_estimate: NoEstimate | None = None
 

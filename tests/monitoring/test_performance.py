@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from leitstand.project import Project
+from leitstand.spec import Criterion
 from monitoring.performance import performance
 
 GENERATOR = np.random.default_rng(3)
@@ -110,3 +112,36 @@ def test_a_window_without_labels_has_no_performance(plant: Callable[..., Project
     found = performance(plant("regression"), pd.DataFrame({"prediction": [1.0]}), {"mae": 0.1})
 
     assert (found.rows, found.metrics, found.drop) == (0, {}, None)
+
+
+def test_an_offset_that_leaves_the_order_as_it_was_is_a_drop_of_the_answers(plant: Callable[..., Project]) -> None:
+    window = scored(300, 0.9)
+    window["score"] = 0.5 + window["score"] / 2  # every answer is "good" now; the order of the scores tells as much as before
+    window["prediction"] = "good"
+    window["probability_good"], window["probability_bad"] = window["score"], 1 - window["score"]
+    before = {"roc_auc": roc_auc_score(window["label"] == "good", window["score"]), "accuracy": 0.9}
+    found = performance(plant("classification", positive="good"), window, before)
+    assert (found.drop, found.metric) == (True, "accuracy")
+    assert found.interval is not None
+    assert found.interval.value == pytest.approx(0.6, abs=0.08)
+
+
+def test_goals_of_the_project_are_watched_too(plant: Callable[..., Project]) -> None:
+    truth = np.arange(1.0, 101.0)
+    window = pd.DataFrame({"prediction": truth + np.where(np.arange(100) % 10 == 0, 9.0, 0.0), "label": truth})
+    project = plant("regression")
+    goal = project.spec.model_copy(update={"success": (Criterion(metric="rmse", at_most=2),)})
+    found = performance(dataclasses.replace(project, spec=goal), window, {"mae": 0.9, "rmse": 1.0})
+    assert (found.drop, found.metric) == (True, "rmse")
+    assert performance(project, window, {"mae": 0.9, "rmse": 1.0}).drop is False
+
+
+def test_two_missed_of_a_rare_class_are_no_drop(plant: Callable[..., Project]) -> None:
+    truth = np.array(["bad"] * 2 + ["good"] * 298, dtype=object)
+    said = np.full(300, "good", dtype=object)
+    found = performance(
+        plant("classification", positive="bad"),
+        pd.DataFrame({"prediction": said, "label": truth}),
+        {"accuracy": 0.99, "recall": 0.9},
+    )
+    assert (found.drop, found.metric) == (False, "accuracy")

@@ -265,3 +265,14 @@ def test_an_estimate_stands_in_for_labels_only_where_probabilities_are_calibrate
     assert "Estimate without labels" in found.summary("en")
     assert "Schätzung ohne Rückmeldungen" in found.summary("de")
     assert (boasting.estimate, boasting.no_estimate, number.no_estimate) == (None, "calibration", "task")
+
+
+def test_labels_of_older_answers_do_not_vouch_for_rows_that_moved(
+    project: Project, reference: pd.DataFrame, window: pd.DataFrame
+) -> None:
+    known = window.assign(label=window["prediction"])
+    assert monitor(project, reference, known, reference_metrics=HOLDOUT).vouched
+    older = monitor(project, reference, window.assign(label=np.nan), labelled=known, reference_metrics=HOLDOUT)
+    assert (older.performance_drop, older.vouched) == (False, False)
+    own = monitor(project, reference, known, labelled=known, reference_metrics=HOLDOUT)
+    assert (own.performance_drop, own.vouched) == (False, True)
