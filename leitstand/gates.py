@@ -62,14 +62,21 @@ def baseline_gate(gain: Estimate, gates: Gates) -> Gate:
     return Gate(name="baseline", value=gain.low, threshold=gates.minimum_improvement, at_least=True, passed=passed)
 
 
-def champion_gate(gain: Estimate, gates: Gates, same_data: bool) -> Gate:
+def champion_gate(gain: Estimate, gates: Gates, same_data: bool, of_answers: Estimate | None = None) -> Gate:
     """Return the gate against the champion.
 
     On the champion's own data version a challenger has to be better with certainty. On newer data it may be as good: it knows more of
-    today; then the gain must not be below ``-champion_tolerance`` in its point value, nor certainly negative.
+    today; then the gain must not be below ``-champion_tolerance`` in its point value. Nor need it rank better where it certainly
+    answers better: a champion whose inputs have an offset may still rank well and answer wrong.
+
+    Parameters
+    ----------
+    of_answers : gain in a metric of the answers as they are given, where ``gain`` is one of their order
     """
     if same_data:
         passed = gain.low > gates.minimum_improvement
         return Gate(name="champion", value=gain.low, threshold=gates.minimum_improvement, at_least=True, passed=passed)
     threshold = 0.0 - gates.champion_tolerance  # a mere minus sign would make -0 of 0
+    if of_answers is not None and gain.value < threshold <= gain.high and of_answers.low > 0:
+        return Gate(name="champion", value=of_answers.low, threshold=0.0, at_least=True, passed=True)
     return Gate(name="champion", value=gain.value, threshold=threshold, at_least=True, passed=gain.value >= threshold)

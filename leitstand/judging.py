@@ -23,6 +23,8 @@ from leitstand.stability import instability
 from leitstand.training import chosen_metric
 
 FEWEST_COMPARED = 30  # rows that the champion has not learned from; below, a comparison says nothing
+OF_ANSWERS = {"classification": "balanced_accuracy", "anomaly": "f1"}  # neither can be had by answering the same to everybody
+RANKINGS = ("roc_auc", "average_precision")
 RIVAL_GATES = ("champion", "champion_slice:", "trust")
 IMPORTANCE_ROWS = 1000  # of the hold-out: a ranking of columns needs no more
 LATENCY_REPEATS = 15
@@ -177,7 +179,9 @@ def _compare(
     fair, new, old = truth[rows], predictions.take(rows), rival.take(rows)
     gain = paired_gain(primary, fair, new, old, blocks)
     doubtful = distrusted(primary, holdout, predictions, rival, champion.known)
-    gates = [champion_gate(gain, spec.gates, champion.same_data)]
+    answered = metrics.get(OF_ANSWERS.get(spec.task, "")) if primary.name in RANKINGS else None
+    of_answers = paired_gain(answered, fair, new, old, blocks) if answered else None
+    gates = [champion_gate(gain, spec.gates, champion.same_data, of_answers)]
     gates += champion_slice_gates(primary, holdout.take(rows), new, old, spec.gates.slice_floor)
     gates.append(gate("trust", float(len(doubtful)), 0.0, at_least=False))
     return _Rivalry(rival, rows, int(unfit.sum()), evaluate(metrics, fair, old), gain, doubtful, tuple(gates))

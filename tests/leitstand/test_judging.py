@@ -4,14 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from builders import parts, project
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from leitstand.bootstrap import Estimate
 from leitstand.dataset import Dataset, make_dataset, training_and_holdout
 from leitstand.errors import UnknownName
+from leitstand.gates import champion_gate
 from leitstand.judging import Champion, judge
 from leitstand.pipelines import encode
 from leitstand.seen import from_frame, known_rows, row_keys
+from leitstand.spec import Gates
 from leitstand.training import train
 
 
@@ -149,3 +153,36 @@ def test_a_model_that_hangs_on_the_last_digit_is_unsteady() -> None:
     judgement = judge(train(part, "v", synthetic=False).model, part, holdout)
     assert judgement.instability > 0.2
     assert not gate(judgement, "stability").passed  # type: ignore[attr-defined]
+
+
+def test_a_challenger_that_ranks_no_better_passes_where_the_champion_answers_wrong() -> None:
+    """An offset of a sensor leaves the champion's order as it was, and turns most of its answers round."""
+    old, moved = parts(2000), parts(400, seed=3).assign(pressure=lambda frame: frame["pressure"] + 15)
+    linear = {
+        "candidates": lambda features, parameters: {"linear": make_pipeline(encode(features, scale=True), LogisticRegression())}
+    }
+    champion = Champion(train(make_dataset(project(old, linear), old), "v", synthetic=False).model, same_data=False)
+    made = project(moved, linear, training={"metric": "roc_auc"})
+    part, holdout = training_and_holdout(make_dataset(made, moved))
+    few = make_dataset(made, moved.iloc[:80])
+    judgement = judge(train(few, "v", synthetic=False).model, part, holdout, champion)
+    assert judgement.champion_gain is not None
+    assert judgement.champion_gain.value < 0 <= judgement.champion_gain.high
+    assert (found := gate(judgement, "champion")).passed  # type: ignore[attr-defined]
+    assert found.value > 0.2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("gain", "of_answers", "passed"),
+    [
+        (Estimate(-0.01, -0.03, 0.01), Estimate(0.3, 0.2, 0.4), True),
+        (Estimate(-0.01, -0.03, 0.01), Estimate(0.1, -0.1, 0.3), False),
+        (Estimate(-0.1, -0.2, -0.01), Estimate(0.3, 0.2, 0.4), False),
+        (Estimate(-0.01, -0.03, 0.01), None, False),
+    ],
+)
+def test_answers_count_only_where_they_are_certainly_better_and_the_order_not_certainly_worse(
+    gain: Estimate, of_answers: Estimate | None, passed: bool
+) -> None:
+    assert champion_gate(gain, Gates(), False, of_answers).passed == passed
+    assert not champion_gate(gain, Gates(), True, of_answers).passed, "on the champion's own data nothing has moved"
