@@ -30,6 +30,7 @@ from serving.batch_input import fingerprint, open_input
 from serving.batch_job import BatchJob
 from serving.batch_log import ALL_UP_TO_ROWS, LogMode, write_log, write_manifest
 from serving.batch_output import Target
+from serving.batch_replacing import check_replaceable
 from serving.read_ahead import read_ahead
 
 WAITING_CHUNKS = 2  # read ahead of the model
@@ -77,6 +78,7 @@ class Batch:
     ----------
     model : the release's; its estimator may be compiled
     log : None for ``all`` up to 100,000 rows and ``ids`` beyond
+    overwrite : whether a file that is not the answers of an earlier batch may be replaced
     """
 
     project: Project
@@ -86,6 +88,7 @@ class Batch:
     target: Target
     log: LogMode | None = None
     chunk_rows: int = CHUNK_ROWS
+    overwrite: bool = False
 
 
 def predict_batch(
@@ -107,6 +110,8 @@ def predict_batch(
 
     Raises
     ------
+    UsageError
+        If the output would replace a file that is read or learned from, or that is not the answers of an earlier batch.
     ContractBroken
         If the contract stops the run, also early when too many rows are bad already. No output appears then.
     DataError
@@ -117,6 +122,8 @@ def predict_batch(
         If a database, log, state folder or disk fail. What is finished stays for the next call.
     """
     started = time.perf_counter()
+    if batch.target.path is not None:
+        check_replaceable(batch.target.path, batch.source, batch.project.spec, settings.workspace, overwrite=batch.overwrite)
     batch.target.check()
     running = settings.folder("batches", batch.project.name, "running")
     key = hashlib.sha256(f"{batch.target.database}\0{batch.target.shown}".encode()).hexdigest()[:16]

@@ -71,6 +71,9 @@ def predict(
             help="Log each prediction, only the job with its range of ids, or nothing; all up to 100,000 rows, ids beyond."
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is not the answers of an earlier batch, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Predict every row of a table; rows that break the contract go to quarantine. Interrupted, the same command goes on where it stopped."""
@@ -86,7 +89,7 @@ def predict(
     now = settings()
     opened, source, target = open_project(project, now), source_of(data, table, query), Target.of(output, output_table)
     release, model = champion_for_batch(project, now)
-    batch = Batch(opened, model, release, source, target, log=None if log is None else log.value)
+    batch = Batch(opened, model, release, source, target, log=None if log is None else log.value, overwrite=overwrite)
     with predicting(quiet=json) as report:
         made = predict_batch(batch, now, PredictionLog(now.database("predictions")), report=report)
     tell(project, release.version, made, asked=log is not None, json=json)

@@ -69,3 +69,12 @@ def test_on_a_terminal_progress_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> Non
         report(100_000, 100_000)
     assert "Predicting" in out.getvalue()
     assert "100,000 of 100,000 rows" in out.getvalue()
+
+
+def test_a_file_that_holds_no_answers_is_replaced_only_when_asked(own_parts: Workshop) -> None:
+    file, letter = own_parts.table("asked.csv", parts(5, seed=1)), own_parts.table("letter.csv", parts(3))
+    told = own_parts("predict", "parts", "--data", file, "--output", letter, "--language", "de")
+    assert (told.code, "mit --overwrite ersetzen" in told.told) == (2, True)
+    own_parts.done("predict", "parts", "--data", file, "--output", letter, "--overwrite")
+    told = own_parts("predict", "parts", "--data", file, "--output", own_parts.work / "parts.csv", "--overwrite")
+    assert (told.code, "the project learns from" in told.told) == (2, True)

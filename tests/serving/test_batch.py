@@ -28,6 +28,7 @@ from serving.batch_answers import conformed, prediction_ids
 from serving.batch_input import source_of
 from serving.batch_model import champion_for_batch
 from serving.batch_output import Target
+from serving.batch_replacing import check_replaceable, holds_answers
 
 
 class Desk:
@@ -451,6 +452,60 @@ def test_what_cannot_be_asked_is_refused(
     with pytest.raises(error, match=message):
         desk.predict("cells", data, output, **given)
     assert (desk.running(), list(desk.folder.glob("out*"))) == ([], [])
+
+
+def test_the_output_never_takes_the_place_of_what_is_read_or_learned_from(desk: Desk) -> None:
+    frame = desk.stage.frames["cells"].head(30)
+    path = desk.table(frame)
+    (learned,) = desk.stage.projects["cells"].spec.data.sources.values()
+    desk.table(frame.assign(prediction_id="x"), learned.file.name)  # what the project learns from may hold answers
+    desk.settings = desk.settings.model_copy(update={"workspace": desk.folder})
+    (desk.folder / "same.csv").hardlink_to(path)
+    for output in ("in.csv", "same.csv", learned.file):
+        before = (desk.folder / output).read_bytes()
+        with pytest.raises(UsageError, match="file that this batch reads or the project learns from"):
+            desk.predict("cells", path, output, overwrite=True)
+        assert (desk.folder / output).read_bytes() == before
+    assert (desk.running(), desk.log.count("cells")) == ([], 0)
+
+
+def test_the_files_of_a_folder_are_not_replaced_by_the_answers_for_it(desk: Desk) -> None:
+    folder = desk.folder / "sounds"
+    folder.mkdir()
+    for place, content in enumerate(desk.stage.frames["sounds"]["recording"].head(5)):
+        (folder / f"{place}.bin").write_bytes(content)
+    for name in ("manifest.csv", "other.csv"):
+        pd.DataFrame({"recording": [f"{place}.bin" for place in range(5)]}).to_csv(folder / name, index=False)
+        with pytest.raises(UsageError, match="file that this batch reads"):
+            desk.predict("sounds", folder, folder / name, overwrite=True)
+    pd.DataFrame({"prediction_id": ["x"]}).to_csv(folder / "answers.csv")  # answers may lie there, and are made anew every night
+    spec = desk.stage.projects["sounds"].spec
+    check_replaceable(folder / "answers.csv", source_of(str(folder)), spec, desk.folder, overwrite=False)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_only_answers_of_an_earlier_batch_are_replaced_unasked(desk: Desk, suffix: str) -> None:
+    path, output = desk.table(desk.stage.frames["cells"].head(30), f"in{suffix}"), desk.folder / f"out{suffix}"
+    desk.table(pd.DataFrame({"salary": [1]}), output.name)
+    before = output.read_bytes()
+    with pytest.raises(UsageError, match=r"exists already and does not hold the answers .* --overwrite"):
+        desk.predict("cells", path, output)
+    assert (output.read_bytes(), desk.running(), desk.log.count("cells")) == (before, [], 0)
+    assert desk.predict("cells", path, output, overwrite=True).rows == 30
+    assert desk.predict("cells", path, output).rows == 30
+    own = desk.table(
+        pd.read_csv(output).assign(prediction_id="mine") if suffix == ".csv" else pd.read_parquet(output), f"own{suffix}"
+    )
+    assert desk.predict("cells", path, own).rows == 30
+    output.write_bytes(b"")
+    with pytest.raises(UsageError, match="exists already"):
+        desk.predict("cells", path, output)
+
+
+def test_answers_that_a_spreadsheet_saved_again_are_still_answers(desk: Desk) -> None:
+    saved = desk.folder / "saved.csv"
+    saved.write_text('\ufeff"Länge";"prediction_id";"prediction"\n1,5;x;2\n', encoding="utf-8")
+    assert holds_answers(saved)
 
 
 def test_two_processes_do_not_make_the_same_output(desk: Desk) -> None:
