@@ -16,10 +16,10 @@ from serving.compilation import Compilation
 from serving.compiled import read_compilation
 from serving.loading import served_project
 from serving.packaging.copying import copy_folder
+from serving.packaging.travelling import travelling_text
 from serving.preparing import compile_releases, fetch_release
 from serving.released import ReleasedModel
 
-PROJECT_FILES = ("project.yaml", "model.py")
 ROWS = (HOLDOUT_FILE, REFERENCE_FILE)
 
 
@@ -86,7 +86,7 @@ def champion(name: str, settings: Settings, releases: Releases) -> Champion:
 
 
 def copy_champion(one: Champion, package: Path, *, rows: bool) -> None:
-    """Copy project, contract and release into a package.
+    """Copy contract and release into a package, and of the project what the service needs.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ def copy_champion(one: Champion, package: Path, *, rows: bool) -> None:
     rows : whether the held-out rows and the reference window go along
     """
     name = one.project.name
-    _copy([one.project.folder / file for file in PROJECT_FILES], package / "projects" / name)
+    _copy([one.project.folder / "model.py"], package / "projects" / name)
+    (package / "projects" / name / "project.yaml").write_text(travelling_text(one.project.spec), encoding="utf-8")
     _copy([one.contract], package / "data_contracts")
     target = package / RELEASES_FOLDER / name / str(one.release.version)
     _copy([one.folder / RELEASE_FILE, *(one.folder / file for file in ROWS if rows)], target)

@@ -23,13 +23,16 @@ from infra.ports import reserve_port
 from infra.releases import MODEL_FOLDER, Releases
 from infra.settings import Settings
 from leitstand.errors import ModelError, ProjectError, TamperedModel, UnknownName, UsageError
+from leitstand.folders import find_projects, locate
 from leitstand.model_file import MODEL_FILE
+from leitstand.spec import load_spec
 from serving.client import as_rows
 from serving.packaging import Package, package
 from serving.packaging.bento import check_output
 from serving.packaging.copying import copy_folder
 from serving.packaging.requirements import TOOLS, Pin, is_hashed, pins, requirements_text
 from serving.packaging.sources import CODE, sources
+from serving.packaging.travelling import travelling, travelling_text
 
 OURS = Path(__file__)
 REQUIREMENTS = "src/requirements.txt"
@@ -73,6 +76,13 @@ def place(stage: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
         for one in read_contract(contract).columns
     ]
     write_contract(read_contract(contract).model_copy(update={"columns": tuple(columns)}), contract)
+    spec = root / "work" / "projects" / "cells" / "project.yaml"
+    content = yaml.safe_load(spec.read_text(encoding="utf-8"))
+    erp = {"database": "postgresql://anna:geheim123@erp/plant", "table": "cells"}
+    content["data"]["sources"] |= {"erp": erp, "share": {"file": "/srv/geheim123/cells.csv"}}
+    content["data"]["incoming"] = erp | {"key": "nr", "folder": "/srv/geheim123", "api": True}
+    content["when_it_errs"] = {"contact": "the shift", "notify": ["json://anna:geheim123@chat"]}
+    spec.write_text("# was anna:geheim123@old\n" + yaml.safe_dump(content), encoding="utf-8")
     for name, file in (("cells", "holdout.parquet"), ("cells", "reference.parquet"), ("line", "reference.parquet")):
         stage.frames[name].head(50).to_parquet(root / "home" / "releases" / name / "1" / file)
     return Settings(home=root / "home", workspace=root / "work")
@@ -242,6 +252,24 @@ def test_a_package_holds_what_answers_and_no_more(made: Package, place: Settings
     packed = releases / "cells" / "1" / MODEL_FOLDER / MODEL_FILE
     assert packed.read_bytes() == (made.path.parent / "same.skops").read_bytes()
     assert made.size == sum(file.stat().st_size for file in made.path.rglob("*") if file.is_file()) < 5e6
+
+
+@pytest.mark.slow
+def test_no_password_and_no_place_of_data_leaves_with_a_package(made: Package, place: Settings) -> None:
+    assert b"geheim123" in (place.workspace / "projects" / "cells" / "project.yaml").read_bytes()
+    for file in (file for file in made.path.rglob("*") if file.is_file()):
+        assert b"geheim123" not in file.read_bytes(), file
+        assert os.fsencode(place.workspace) not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("name", sorted(find_projects(Settings().roots)))
+def test_what_travels_of_a_project_reads_as_the_same_but_for_places(name: str, tmp_path: Path) -> None:
+    spec = load_spec(locate(name, Settings().roots) / "project.yaml")
+    (tmp_path / "project.yaml").write_text(travelling_text(spec), encoding="utf-8")
+    read = load_spec(tmp_path / "project.yaml")
+    assert read == travelling(spec)
+    data = read.data.model_copy(update={"sources": spec.data.sources, "incoming": spec.data.incoming})
+    assert read.model_copy(update={"data": data, "when_it_errs": spec.when_it_errs}) == spec
 
 
 @pytest.mark.slow
