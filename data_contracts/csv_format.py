@@ -5,9 +5,10 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leitstand.errors import SourceError
 
@@ -16,6 +17,9 @@ DELIMITERS = (";", "\t", "|", ",")  # the likelier a mark stands inside values, 
 SPELLED = {"tab": "\t", "\\t": "\t", "space": WHITESPACE, "whitespace": WHITESPACE, "\\s+": WHITESPACE}
 SAMPLE_BYTES = 1 << 18
 CHUNK_BYTES = 1 << 22
+FIELD_BYTES = (
+    2**31 - 1
+)  # the most that the csv module takes everywhere; its own limit is 131,072, less than a long text or a sound
 # What Western European machines write when it is not UTF-8: Windows, DOS, old Macs, Windows for Central Europe.
 LEGACY = ("cp1252", "cp850", "mac_roman", "cp1250")
 LETTERS = "äöüßÄÖÜàáâãåæçèéêëìíîïñòóôõøùúûýÀÁÂÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛÝąćęłńóśźżčďěňřšťůžĄĆĘŁŃŚŹŻČŘŠŽ"
@@ -73,8 +77,11 @@ def detect_format(path: Path, *, encoding: str | None, delimiter: str | None, he
     body = "\n".join(lines[skip:])
     if not body.strip():
         raise SourceError("contracts.file_empty", path=path)
-    chosen = _check_delimiter(path, body, delimiter) if delimiter else stated or detect_delimiter(body)
-    rows = split(body, chosen)
+    try:
+        chosen = _check_delimiter(path, body, delimiter) if delimiter else stated or detect_delimiter(body)
+        rows = split(body, chosen)
+    except csv.Error as error:
+        raise SourceError("contracts.csv_unreadable", path=path, detail=error) from error
     named = is_header(rows) if header is None else header
     return Format(encoding, chosen, skip, column_names(rows[0], named, path), named)
 
@@ -133,7 +140,13 @@ def split(body: str, delimiter: str) -> list[list[str]]:
     """Return the rows of fields, blank lines left out."""
     if delimiter == WHITESPACE:
         return [line.split() for line in body.splitlines() if line.strip()]
-    return [row for row in csv.reader(io.StringIO(body), delimiter=delimiter) if row]
+    return [row for row in open_rows(io.StringIO(body), delimiter) if row]
+
+
+def open_rows(lines: Iterable[str], delimiter: str) -> Any:
+    """Return a reader of the ``csv`` module that takes fields of any length."""
+    csv.field_size_limit(FIELD_BYTES)
+    return csv.reader(lines, delimiter=delimiter)
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> bool:

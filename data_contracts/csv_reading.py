@@ -1,6 +1,5 @@
 """Text files into typed frames, by way of Arrow: every field is read as text first, so that no code loses its zeros."""
 
-import csv
 import io
 import mmap
 import re
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from data_contracts.columns import type_columns
-from data_contracts.csv_format import WHITESPACE, Format, detect_format
+from data_contracts.csv_format import WHITESPACE, Format, detect_format, open_rows
 from data_contracts.numerals import MISSING
 from leitstand.errors import SourceError
 from leitstand.spec import Source
@@ -104,7 +103,7 @@ def _widths(path: Path, form: Format) -> Iterator[tuple[int, int]]:
                 if line.strip():
                     yield number, len(line.split())
             return
-        reader = csv.reader(file, delimiter=form.delimiter)
+        reader = open_rows(file, form.delimiter)
         for row in reader:
             if row:
                 yield form.skip_lines + reader.line_num, len(row)

@@ -239,3 +239,18 @@ def test_reading_leaves_the_file_as_it_is(tmp_path):
     pd.DataFrame({"a": [1]}).to_csv(content)
     read(tmp_path, content.getvalue())
     assert (tmp_path / "data.csv").read_text() == content.getvalue()
+
+
+@pytest.mark.parametrize("length", [200_000, 300_000])
+@pytest.mark.parametrize("layout", ["a,b\n1,{}\n2,y\n", 'a,b\n1,"{}"\n2,y\n', "a,b\n1,y\n2,{}\n"])
+def test_a_field_may_be_as_long_as_a_text_is(tmp_path, length, layout):
+    frame = read(tmp_path, layout.format("w" * length))
+    assert sorted(frame["b"].str.len()) == [1, length]
+    with pytest.raises(SourceError, match=r"data\.csv.*: 4 \(3\)"):
+        read(tmp_path, (layout + "3,too,many\n").format("w" * length))
+
+
+def test_what_the_csv_module_cannot_read_names_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("data_contracts.csv_format.FIELD_BYTES", 10)
+    with pytest.raises(SourceError, match=r"data\.csv cannot be read as a table: field larger than field limit"):
+        read(tmp_path, "a,b\n1,eleven signs\n2,y\n")
