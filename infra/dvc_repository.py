@@ -9,6 +9,7 @@ the ``dvc`` command finds the repository as it expects it.
 
 import logging
 import shutil
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,6 +112,7 @@ class DvcRepository:
         for name in ("dvc", "dvc_data", "dvc_objects"):  # they log to the terminal what we raise, and progress to stdout
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._write_config()
+        self._close_site_cache()
         try:
             with Repo(str(self.root)) as repo, repo.lock:
                 yield repo
@@ -126,6 +128,14 @@ class DvcRepository:
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
+
+    def _close_site_cache(self) -> None:
+        """Make the folders of DVC's site cache before DVC does: it lets everybody write to those that it makes, for users who share one."""
+        for folder in (self._site_cache.parent, self._site_cache, self._site_cache / "repo"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & stat.S_IWOTH:
+                with suppress(PermissionError):  # somebody else's: the owner closes it
+                    folder.chmod(0o700)
 
 
 def _objects(stage: Any) -> set[Any]:

@@ -52,6 +52,20 @@ def test_a_snapshot_comes_back_with_values_and_types(store: SnapshotStore, frame
     same(store.load("demo", snapshot.version[:8]), frame)
 
 
+def test_nothing_of_the_state_is_open_for_everybody_to_write(
+    store: SnapshotStore, frame: pd.DataFrame, new_settings: Settings
+) -> None:
+    left_open = new_settings.folder("cache", "dvc")  # as DVC made it until now
+    left_open.chmod(0o777)
+    before = os.umask(0o022)
+    try:
+        store.save("demo", frame)
+    finally:
+        os.umask(before)
+    open_ = [path for path in new_settings.root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o002]
+    assert (open_, left_open.stat().st_mode & 0o777) == ([], 0o700)
+
+
 def test_the_version_is_dvcs_own_hash(store: SnapshotStore, frame: pd.DataFrame, new_settings: Settings) -> None:
     snapshot = store.save("demo", frame)
     pointer = yaml.safe_load((snapshot.path.parent / f"{snapshot.version}.dvc").read_text())
