@@ -78,10 +78,10 @@ def carry_out(arguments: list[str]) -> None:
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, None)
+        _fail(_interrupted(arguments), "Interrupted", INTERRUPTED, as_json, None)
     except Exception as error:
         if _is_interrupt(error):
-            _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, error)
+            _fail(_interrupted(arguments), "Interrupted", INTERRUPTED, as_json, error)
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own errors about usage
             _fail(error.format_message(), "UsageError", 2, as_json, error)
         _fail(_unexpected(error), type(error).__name__, 1, as_json, error)
@@ -101,6 +101,11 @@ def _delegate(command: str, as_json: bool) -> None:
         _fail(text("flows.interrupted", call.language), "Interrupted", INTERRUPTED, as_json, None)
     if code is not None:
         sys.exit(code)
+
+
+def _interrupted(arguments: list[str]) -> str:
+    """Return what is said after a Ctrl-C; a batch is the command that goes on where it stopped."""
+    return text("batch.interrupted" if arguments[:1] == ["predict"] else "flows.interrupted", call.language)
 
 
 def _keep_interrupts(lost: Any) -> None:

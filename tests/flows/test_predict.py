@@ -1,6 +1,9 @@
 """``leitstand predict`` as a person and a program see it."""
 
 import io
+import os
+import signal
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -78,3 +81,17 @@ def test_a_file_that_holds_no_answers_is_replaced_only_when_asked(own_parts: Wor
     own_parts.done("predict", "parts", "--data", file, "--output", letter, "--overwrite")
     told = own_parts("predict", "parts", "--data", file, "--output", own_parts.work / "parts.csv", "--overwrite")
     assert (told.code, "the project learns from" in told.told) == (2, True)
+
+
+def test_an_interrupted_batch_says_that_the_same_command_goes_on(own_parts: Workshop) -> None:
+    many = pd.concat([parts(2000, seed=1)] * 300, ignore_index=True)
+    more = own_parts.table("more.csv", many.assign(part_id=[f"P{number}" for number in range(len(many))]))
+    command = ("predict", "parts", "--data", more, "--output", own_parts.work / "answers.csv", "--log", "none")
+    process = own_parts.start(*command, start_new_session=True)
+    jobs = own_parts.home / "batches" / "parts" / "running"
+    while process.poll() is None and not list(jobs.glob("*/state.json")):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as the terminal does: to all of them
+    told = process.communicate(timeout=60)[1]
+    assert (process.returncode, "the same command goes on after the rows that are finished" in told) == (130, True), told
+    assert own_parts.done(*command, "--json").document["resumed_rows"] > 0
