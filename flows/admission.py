@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
+from data_contracts.comparing import ROW
 from data_contracts.result import CheckResult, save_quarantine
 from flows.arrival import Arrival, held_folder
 from flows.grown import Table
@@ -31,6 +33,19 @@ class _Doubtful(Exception):
         self.suspicion, self.rows, self.check = suspicion, rows, check
 
 
+@dataclass(frozen=True)
+class Admitted:
+    """What became of a delivery.
+
+    Parameters
+    ----------
+    came_in : which of its rows did, shape (n_rows,), bool; one for all of a delivery that is held back, or of which ``prepare`` made other rows
+    """
+
+    delivery: Delivery
+    came_in: np.ndarray | bool
+
+
 class Admission:
     """Lets deliveries into a table, or holds them back.
 
@@ -43,7 +58,7 @@ class Admission:
     def __init__(self, desk: Desk, open_table: Callable[[], Table], dry_run: bool) -> None:
         self._desk, self._open_table, self._dry_run = desk, open_table, dry_run
 
-    def admit(self, arrival: Arrival, one: Delivery, earlier: Sequence[int]) -> Delivery:
+    def admit(self, arrival: Arrival, one: Delivery, earlier: Sequence[int]) -> Admitted:
         """Return what became of a delivery.
 
         Parameters
@@ -63,9 +78,9 @@ class Admission:
         except _Doubtful as doubt:
             if arrival.kind == SOURCES and isinstance(doubt.__cause__, DataError):
                 raise doubt.__cause__ from None
-            return self._held(arrival, one, doubt)
+            return Admitted(self._held(arrival, one, doubt), came_in=False)
 
-    def _taken(self, arrival: Arrival, one: Delivery, earlier: Sequence[int]) -> Delivery:
+    def _taken(self, arrival: Arrival, one: Delivery, earlier: Sequence[int]) -> Admitted:
         project, decided = self._desk.project, arrival.number is not None
         frame = _read(arrival)
         result = self._checked(arrival, frame)
@@ -78,7 +93,7 @@ class Admission:
             except ContractBroken as error:
                 raise _Doubtful(_of_error("contract", error), len(frame), result) from error
         grown = table.take(project, result.accepted, one)
-        return replace(
+        taken = replace(
             one,
             rows=len(frame),
             accepted=len(result.accepted),
@@ -91,6 +106,8 @@ class Admission:
             late=grown.late,
             labelled=grown.labelled,
         )
+        is_same = result.rows == len(frame)
+        return Admitted(taken, ~np.isin(np.arange(1, len(frame) + 1), result.quarantined[ROW]) if is_same else True)
 
     def _checked(self, arrival: Arrival, frame: pd.DataFrame) -> CheckResult:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from flows.workspace import Desk
@@ -26,7 +27,7 @@ class Arrival:
     keep : puts a copy of it into a folder, so that nothing is lost while a person decides
     number : the one it has already, where a person let it in
     rows_in_order : later rows may correct earlier ones of the same key, as in requests and in tables that log changes
-    bookmark : place and value to be noted with it
+    bookmark : returns place and value to be noted with it, given which of its rows came in
     received : places of the requests it is made of
     """
 
@@ -39,7 +40,7 @@ class Arrival:
     keep: Callable[[Path], None]
     number: int | None = None
     rows_in_order: bool = False
-    bookmark: tuple[str, str] | None = None
+    bookmark: Callable[[np.ndarray | bool], tuple[str, str]] | None = None
     received: tuple[int, ...] = ()
     path: Path | None = None
 

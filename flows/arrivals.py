@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data_contracts.reading import read_file
 from flows.arrival import Arrival, Found, held_folder
 from flows.watched_folder import look_at_folder, read_delivered
 from flows.workspace import Desk
-from infra.bookmarks import Overlap, fresh_rows, looking_back, read_bookmark, row_hashes
+from infra.bookmarks import Overlap, are_past, bookmark_after, fresh_rows, looking_back, read_bookmark, row_hashes
 from infra.deliveries import Delivery
 from infra.received import Request
 from infra.tables import read_since
@@ -60,17 +61,23 @@ def _look_at_table(desk: Desk, incoming: Incoming) -> list[Arrival]:
     noted = desk.deliveries.bookmark(desk.project.name, place)
     before = None if noted is None else read_bookmark(noted)
     rows = read_since(source, column, None if before is None else looking_back(before.value, back))
-    fresh, reached = fresh_rows(rows, column, before, back)
+    new = fresh_rows(rows, before)
+    fresh = rows[new].reset_index(drop=True)
     if fresh.empty:
         return []
+    plausible = are_past(rows[column]) if incoming.time is not None else np.ones(len(rows), dtype=bool)
     moment = now()
     content = hashlib.sha256(f"{place}|{noted}".encode() + row_hashes(fresh).tobytes()).hexdigest()
 
     def keep(folder: Path) -> None:
         fresh.to_csv(folder / HELD_TABLE, index=False)
 
+    def bookmark(came_in: np.ndarray | bool) -> tuple[str, str]:
+        moving = np.zeros(len(rows), dtype=bool)
+        moving[new] = came_in
+        return place, bookmark_after(rows, column, before, back, moving & plausible).text()
+
     name = f"{incoming.table or 'query'} {moment:%Y-%m-%dT%H:%M:%S}"
-    bookmark = None if reached is None else (place, reached.text())
     return [Arrival("table", name, content, moment, moment, lambda: fresh, keep, rows_in_order=True, bookmark=bookmark)]
 
 

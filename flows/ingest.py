@@ -138,12 +138,14 @@ class _Pass:
         number = arrival.number or max(numbers, default=0) + 1
         one = Delivery(self.name, number, arrival.kind, arrival.name, arrival.sha256, arrival.moment, arrival.modified, now())
         try:
-            self.made.append(self.admission.admit(arrival, one, self._earlier(arrival)))
+            admitted = self.admission.admit(arrival, one, self._earlier(arrival))
         except Changing:
             return arrival.name
+        self.made.append(admitted.delivery)
         self.received[number] = arrival.received
         if arrival.bookmark is not None:
-            self.bookmarks[arrival.bookmark[0]] = arrival.bookmark[1]
+            place, value = arrival.bookmark(admitted.came_in)
+            self.bookmarks[place] = value
         return None
 
     def _earlier(self, arrival: Arrival) -> list[int]:

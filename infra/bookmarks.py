@@ -2,6 +2,9 @@
 
 Rows may become visible late: a transaction that took a smaller key, or wrote an earlier time, ends after one that took a greater. So each pass looks
 some way back, and knows the rows it has seen by their hashes (64 bits of the whole row), also where the table has no key.
+
+A bookmark only follows rows that can be trusted to stand in their place: one mistyped date would move it past all that is still to come. The rows
+beyond it are read with every pass and known by their hashes.
 """
 
 import base64
@@ -17,14 +20,16 @@ import numpy as np
 import pandas as pd
 
 from leitstand.contract import EXACT_INTEGERS
+from leitstand.now import now
 
-Value = int | float | str | datetime | date
+Value = int | float | str | datetime | date | None
 _READ: dict[str, Callable[[str], Value]] = {
     "int": int,
     "float": float,
     "str": str,
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
+    "NoneType": lambda shown: None,
 }
 
 
@@ -34,7 +39,7 @@ class Bookmark:
 
     Parameters
     ----------
-    value : greatest key or time so far
+    value : greatest key or time so far that a row moved it to; None as long as none did, and the table is read from its beginning
     seen : hashes of the rows from ``value`` less the overlap on, sorted; a row that stands there twice has two
     """
 
@@ -64,7 +69,9 @@ class Overlap:
 
 
 def looking_back(value: Value, overlap: Overlap) -> Value:
-    """Return the value from which on to look again; a text that is no time stays as it is."""
+    """Return the value from which on to look again, None for the beginning; a text that is no time stays as it is."""
+    if value is None:
+        return None
     if isinstance(value, int | float):
         return value - overlap.keys
     if isinstance(value, datetime | date):
@@ -78,26 +85,45 @@ def looking_back(value: Value, overlap: Overlap) -> Value:
     return back.isoformat(sep="T" if "T" in value else " ", timespec="seconds")[: max(len(value), 10)]
 
 
-def fresh_rows(
-    frame: pd.DataFrame, column: str, before: Bookmark | None, overlap: Overlap
-) -> tuple[pd.DataFrame, Bookmark | None]:
-    """Return the rows that were not seen before, and the new bookmark; None where no row has a value in ``column``.
+def fresh_rows(frame: pd.DataFrame, before: Bookmark | None) -> np.ndarray:
+    """Return which rows were not seen before; shape (n_rows,), bool.
 
     Parameters
     ----------
     frame : what the table holds from ``looking_back`` of the bookmark on
     """
-    hashes = row_hashes(frame)
-    new = ~_seen(hashes, before.seen) if before is not None else np.ones(len(frame), dtype=bool)
-    values = frame[column]
-    if not values.notna().any():
-        return frame[new].reset_index(drop=True), before
-    reached: Any = _plain(values.dropna().max())
-    if before is not None:
-        reached = max(reached, before.value)  # rows may have been deleted since
+    return np.ones(len(frame), dtype=bool) if before is None else ~_seen(row_hashes(frame), before.seen)
+
+
+def are_past(times: pd.Series) -> np.ndarray:
+    """Return which times have come already, those without a zone read as UTC; shape (n_rows,), bool.
+
+    A number says nothing about now and counts as past; what is no time does not.
+    """
+    if pd.api.types.is_numeric_dtype(times):
+        return np.ones(len(times), dtype=bool)
+    moments = pd.to_datetime(times, utc=True, errors="coerce", format="ISO8601")
+    past: np.ndarray = (moments <= now()).to_numpy(dtype=bool)
+    return past
+
+
+def bookmark_after(frame: pd.DataFrame, column: str, before: Bookmark | None, overlap: Overlap, moving: np.ndarray) -> Bookmark:
+    """Return the bookmark after a reading; it knows all rows from its place on, also those that did not move it.
+
+    Parameters
+    ----------
+    frame : as for ``fresh_rows``
+    moving : which rows may move it, shape (n_rows,), bool
+    """
+    reached: Any = _plain(frame.loc[moving, column].dropna().max()) if frame.loc[moving, column].notna().any() else None
+    if before is not None and before.value is not None:
+        reached = before.value if reached is None else max(reached, before.value)  # rows may have been deleted since
     low: Any = looking_back(reached, overlap)
-    near = np.asarray([_text(value) != "" and _plain(value) >= low for value in values.tolist()])
-    return frame[new].reset_index(drop=True), Bookmark(reached, hashes[near])
+    hashes = row_hashes(frame)
+    if low is None:
+        return Bookmark(None, hashes)
+    near = np.asarray([_text(value) != "" and _plain(value) >= low for value in frame[column].tolist()], dtype=bool)
+    return Bookmark(reached, hashes[near])
 
 
 def row_hashes(frame: pd.DataFrame) -> np.ndarray:

@@ -2,14 +2,17 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psycopg
 import pytest
 
-from infra.bookmarks import Overlap, fresh_rows, read_bookmark
+from infra.bookmarks import Overlap, are_past, bookmark_after, fresh_rows, read_bookmark
 from infra.received import Received
 
 SQLITE = {"folder": None, "table": "lines", "key": "id", "overlap_keys": 3}
@@ -115,6 +118,41 @@ def test_a_poisoned_read_is_held_back_and_kept_though_the_bookmark_goes_on(erp: 
     assert erp.ingest().rows_added == 20
 
 
+@pytest.mark.parametrize("pressure", [40.5, 999.0], ids=["accepted", "rejected"])
+def test_a_mistyped_date_hides_nothing_that_comes_after_it(erp: Any, delivered: Any, pressure: float) -> None:
+    place = {"database": f"sqlite:///{erp.folder / 'erp.db'}", "table": "lines", "time": "time", "overlap_hours": 2}
+    erp.project(extra="ignore", incoming=place)
+    erp.ingest()
+    write(erp, delivered(40, 1, time="2062-01-07 06:00", pressure=pressure), 11)
+    found = erp.ingest()
+    assert (found.rows_added, found.rows_quarantined) == ((1, 0) if pressure < 100 else (0, 1))
+    assert erp.ingest().deliveries == ()
+    for first in (35, 60, 90):
+        write(erp, delivered(first, 4), first)
+        found = erp.ingest()
+        assert (found.rows_added, found.rows_quarantined) == (4, 0)
+        assert erp.ingest().deliveries == ()
+
+
+def test_a_key_that_jumps_in_a_rejected_row_hides_nothing_that_comes_after_it(erp: Any, delivered: Any) -> None:
+    erp.ingest()
+    write(erp, delivered(35, 1, pressure=999.0), 2_000_000_000)
+    assert erp.ingest().rows_quarantined == 1
+    write(erp, delivered(36, 4), 11)
+    found = erp.ingest()
+    assert (found.rows_added, found.rows_quarantined) == (4, 0)
+    assert erp.ingest().deliveries == ()
+
+
+def test_a_first_reading_of_which_nothing_comes_in_is_taken_once(plant: Any, delivered: Any) -> None:
+    write(plant, delivered(30, 1, pressure=999.0), 1)
+    plant.project(extra="ignore", incoming=SQLITE | {"database": f"sqlite:///{plant.folder / 'erp.db'}"})
+    assert plant.ingest().rows_quarantined == 1
+    assert plant.ingest().deliveries == ()
+    write(plant, delivered(36, 4), 2)
+    assert plant.ingest().rows_added == 4
+
+
 @pytest.mark.postgresql
 def test_all_state_and_the_companys_table_on_postgresql(
     new_plant: Any, postgresql_url: str, delivered: Any, monkeypatch: pytest.MonkeyPatch
@@ -176,16 +214,22 @@ def test_held_requests_wait_apart_from_later_ones(plant: Any, delivered: Any) ->
 
 
 def test_a_bookmark_survives_as_text_and_knows_rows_however_a_driver_gives_them() -> None:
-    rows = pd.DataFrame({"id": [1, 2, 2], "x": [1.0, None, None]})
-    fresh, mark = fresh_rows(rows, "id", None, Overlap(5, 0))
-    assert (len(fresh), mark is not None) == (3, True)
-    assert mark is not None
-    again, same = fresh_rows(rows.astype({"id": object, "x": object}), "id", read_bookmark(mark.text()), Overlap(5, 0))
-    assert again.empty
-    assert same is not None
-    assert same.value == 2
-    more = pd.concat([rows, rows.tail(1), pd.DataFrame({"id": [9], "x": [1.0]})])
-    assert fresh_rows(more, "id", mark, Overlap(5, 0))[0]["id"].tolist() == [2, 9]
+    rows, back = pd.DataFrame({"id": [1, 2, 2], "x": [1.0, None, None]}), Overlap(5, 0)
+    assert fresh_rows(rows, None).all()
+    mark = bookmark_after(rows, "id", None, back, np.ones(3, dtype=bool))
+    assert mark.value == 2
+    assert not fresh_rows(rows.astype({"id": object, "x": object}), read_bookmark(mark.text())).any()
+    more = pd.concat([rows, rows.tail(1), pd.DataFrame({"id": [9], "x": [1.0]})], ignore_index=True)
+    assert more[fresh_rows(more, mark)]["id"].tolist() == [2, 9]
+    nowhere = read_bookmark(bookmark_after(rows, "id", None, back, np.zeros(3, dtype=bool)).text())
+    assert (nowhere.value, fresh_rows(rows, nowhere).any()) == (None, False)
+
+
+@pytest.mark.parametrize("form", [str, pd.Timestamp, lambda day: pd.Timestamp(day, tz="Europe/Berlin"), date.fromisoformat])
+def test_a_time_to_come_does_not_move_the_bookmark_in_whatever_form_it_stands(form: Callable[[str], Any]) -> None:
+    times = pd.Series([form("2020-01-02"), form("2262-01-01"), form("2020-01-01")], dtype=object)
+    assert are_past(times).tolist() == [True, False, True]
+    assert are_past(pd.Series(["9999-12-31", "unknown", None])).tolist() == [False, False, False]
 
 
 def test_a_photo_in_a_delivered_folder_grows_with_the_table(new_plant: Any, delivered: Any) -> None:
