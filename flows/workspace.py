@@ -1,16 +1,16 @@
 """Opening projects: finding their folder and contract, and preparing the desk that a flow works at."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.cron import check_cron
 from flows.warming import Tools
 from leitstand import folders
 from leitstand import project as projects
 from leitstand.contract import Contract
-from leitstand.errors import ProjectError, UsageError
+from leitstand.errors import UsageError
 from leitstand.project import Project
 from leitstand.spec import ProjectSpec, Source, load_spec, parse_spec
 
@@ -43,17 +43,8 @@ def open_project(name: str, settings: "Settings") -> Project:
     folder = folders.locate(name, settings.roots)
     spec = load_spec(folder / "project.yaml")
     if spec.maintenance.schedule is not None:
-        _check_cron(name, spec.maintenance.schedule.cron)
+        check_cron(name, spec.maintenance.schedule.cron)
     return projects.load(folder, read_contract(contract_path(folder, spec)))
-
-
-def _check_cron(project: str, cron: str) -> None:
-    from cronsim import CronSim, CronSimError
-
-    try:
-        CronSim(cron, datetime(2000, 1, 1))
-    except CronSimError as error:
-        raise ProjectError("standing.cron_unreadable", project=project, cron=cron, detail=error) from error
 
 
 def contract_path(folder: Path, spec: ProjectSpec) -> Path:

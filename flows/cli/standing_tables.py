@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flows.cli.app import call
-from flows.cli.console import say, table
+from flows.cli.console import console, say, table
 from flows.standing.status import ServiceStatus, Status
 from leitstand.texts import text
 
@@ -19,11 +19,13 @@ def show(status: Status) -> None:
     if status.next_runs is None:
         if status.running:
             say("standing.runs_unknown")
-    elif not status.next_runs:
+    elif not status.next_runs and not status.broken:
         say("standing.no_runs")
-    else:
+    elif status.next_runs:
         rows = [(run.project, f"{run.time.astimezone():%Y-%m-%d %H:%M %Z}") for run in status.next_runs[:SHOWN_RUNS]]
         table("", ("flows.project", "standing.next_run"), rows)
+    for one in status.broken:
+        console().print(text("standing.schedule_unread", call.language, **one.model_dump()), soft_wrap=True, markup=False)
 
 
 def _row(one: ServiceStatus) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """Keeping Prefect's deployments as the projects' specs want them: one for each project with a schedule, changed within seconds of the file."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +16,7 @@ from prefect.client.schemas.sorting import DeploymentSort
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
+from flows.cron import check_cron
 from flows.standing.forked import FLOW
 from flows.standing.status import POOL
 from infra.settings import Settings
@@ -36,12 +37,18 @@ class Schedules:
     """The schedules of all projects, read again where a file has changed.
 
     A project whose files are broken keeps the schedule that it had: somebody is editing, and the run itself will say what is wrong.
+
+    Attributes
+    ----------
+    broken : projects whose project.yaml could not be read when it was looked at last; which schedule they had, a worker that
+        started since does not know, so their deployments are left alone
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stamps: dict[str, Stamp] = {}
         self._read: dict[str, Schedule | None] = {}
+        self.broken: set[str] = set()
 
     def wanted(self) -> dict[str, Schedule]:
         """Return the schedule of each project that has one."""
@@ -49,6 +56,7 @@ class Schedules:
         for name in self._stamps.keys() - found.keys():
             del self._stamps[name]
             self._read.pop(name, None)
+        self.broken &= found.keys()
         for name, folder in found.items():
             self._look(name, folder / "project.yaml")
         return {name: schedule for name, schedule in self._read.items() if schedule is not None}
@@ -62,14 +70,22 @@ class Schedules:
             self._stamps[name] = stamp
             schedule = load_spec(file).maintenance.schedule
             if schedule is not None:
+                check_cron(name, schedule.cron)
                 _cron(schedule)
             self._read[name] = schedule
+            self.broken.discard(name)
         except (LeitstandError, OSError, ValueError) as error:
+            self.broken.add(name)
             logger.error("%s: the schedule stays as it was: %s", name, error)
 
 
-async def keep_deployments(client: PrefectClient, wanted: Mapping[str, Schedule]) -> list[str]:
-    """Make, change and delete deployments until they are those that are wanted; return the projects that changed."""
+async def keep_deployments(client: PrefectClient, wanted: Mapping[str, Schedule], broken: Collection[str] = ()) -> list[str]:
+    """Make, change and delete deployments until they are those that are wanted; return the projects that changed.
+
+    Parameters
+    ----------
+    broken : projects whose deployment stays as it is
+    """
     existing: dict[str, DeploymentResponse] = {}
     tagged = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     while page := await client.read_deployments(
@@ -84,6 +100,8 @@ async def keep_deployments(client: PrefectClient, wanted: Mapping[str, Schedule]
             await _deploy(client, flow, name, schedule)
             changed.append(name)
     for name, left in existing.items():
+        if name in broken:
+            continue
         try:
             await client.delete_deployment(left.id)
         except ObjectNotFound:  # somebody else did

@@ -8,9 +8,13 @@ import httpx
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from flows.cron import check_cron
 from flows.standing.plan import KEEPER, SERVICES, Plan, ServiceName, process_of, read_plan, restarts
 from infra.settings import Settings
 from infra.supervision import FOLDER, supervisor
+from leitstand.errors import LeitstandError
+from leitstand.folders import find_projects
+from leitstand.spec import load_spec
 
 HEALTH = {"prefect": "/api/health", "mlflow": "/health", "service": "/livez"}
 POOL = "leitstand"
@@ -48,6 +52,20 @@ class NextRun(BaseModel):
     time: datetime
 
 
+class BrokenProject(BaseModel):
+    """A project whose project.yaml cannot be read, so that its schedule stays as it was.
+
+    Parameters
+    ----------
+    why : names the file, and what is wrong with it
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    why: str
+
+
 class Status(BaseModel):
     """All of it.
 
@@ -55,6 +73,7 @@ class Status(BaseModel):
     ----------
     running : whether the supervisor runs
     next_runs : the next one of each project; None where the Prefect server does not answer
+    broken : projects whose schedule cannot be read
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +82,7 @@ class Status(BaseModel):
     supervisor: int | None
     services: tuple[ServiceStatus, ...]
     next_runs: tuple[NextRun, ...] | None
+    broken: tuple[BrokenProject, ...]
 
     @property
     def ready(self) -> bool:
@@ -79,7 +99,24 @@ def status(settings: Settings) -> Status:
             supervisor=None if running is None else running.pid,
             services=tuple(_status(settings, plan, name, client) for name in SERVICES),
             next_runs=None if plan is None else next_runs(plan, client),
+            broken=broken_projects(settings),
         )
+
+
+def broken_projects(settings: Settings) -> tuple[BrokenProject, ...]:
+    """Return the projects whose schedule cannot be read."""
+    found = []
+    for name, folder in find_projects(settings.roots).items():
+        file = folder / "project.yaml"
+        try:
+            schedule = load_spec(file).maintenance.schedule
+            if schedule is not None:
+                check_cron(name, schedule.cron)
+        except LeitstandError as error:
+            found.append(BrokenProject(project=name, why=error.render(settings.language)))
+        except OSError as error:
+            found.append(BrokenProject(project=name, why=f"{file}: {error.strerror}"))
+    return tuple(found)
 
 
 def is_ready(settings: Settings, plan: Plan, name: ServiceName, client: httpx.Client) -> bool:

@@ -150,7 +150,7 @@ async def _work(settings: Settings, prefect_url: str, conditions: str) -> None:
         async with get_client() as client:
             await _make_pool(client)
             lost = await _close_lost(client)
-            await keep_deployments(client, schedules.wanted())
+            await keep_deployments(client, schedules.wanted(), schedules.broken)
             group.start_soon(_follow, client, schedules)
             await forks.warm_up()
             group.start_soon(commands.carry_out)
@@ -198,7 +198,7 @@ async def _follow(client: PrefectClient, schedules: Schedules) -> None:
         if wanted == known and since < SYNC_SECONDS:
             continue
         try:
-            for name in await keep_deployments(client, wanted):
+            for name in await keep_deployments(client, wanted, schedules.broken):
                 logger.info("%s: %s", name, f"runs at {wanted[name].cron}" if name in wanted else "runs no more")
         except (PrefectException, httpx.HTTPError) as error:
             logger.error("The schedules could not be kept: %s", error)

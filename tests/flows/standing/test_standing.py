@@ -94,6 +94,12 @@ def test_changed_new_and_removed_specs_take_effect_at_once(plant: Plant) -> None
     (work / "projects" / "parts" / "project.yaml").write_text("maintenance: [", encoding="utf-8")  # somebody is editing
     shutil.rmtree(work / "projects" / "copied")
     plant.until(lambda: list(plant.deployments()) == ["parts"])
+    plant.kill(plant.pids()["worker"])  # the next one has never read the file whole
+    plant.ready()
+    assert list(plant.deployments()) == ["parts"]
+    told = plant.workshop("status", "--language", "de").told
+    assert "Der Zeitplan von parts bleibt, wie er war" in told
+    assert str(work / "projects" / "parts" / "project.yaml") in told.replace("\n", "")
     shutil.copy(work / "kept.yaml", work / "projects" / "parts" / "project.yaml")
 
 

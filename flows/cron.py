@@ -1,0 +1,25 @@
+"""When a project's schedule lets its maintenance run."""
+
+from datetime import datetime
+
+from leitstand.errors import ProjectError
+
+ANY_TIME = datetime(2000, 1, 1)
+
+
+def check_cron(project: str, cron: str) -> None:
+    """Make sure that a schedule can be read, and that its time ever comes.
+
+    Raises
+    ------
+    ProjectError
+        If not, as with 31 April.
+    """
+    from cronsim import CronSim, CronSimError
+
+    try:
+        comes = next(CronSim(cron, ANY_TIME), None) is not None
+    except CronSimError as error:
+        raise ProjectError("standing.cron_unreadable", project=project, cron=cron, detail=error) from error
+    if not comes:
+        raise ProjectError("standing.cron_never", project=project, cron=cron)
