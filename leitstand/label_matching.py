@@ -83,6 +83,14 @@ def match(
     return _result(_without_contradictions(found))
 
 
+def match_ids(truth: pd.DataFrame, id_column: str, value: str) -> Matched:
+    """Return the truths by the id of their answer, whether there is such an answer or not; rows without an id or a value are passed over."""
+    known = truth.reset_index(drop=True).dropna(subset=[id_column, value])
+    ids = known[id_column].astype(str)
+    rows = {"id": ids, "value": known[value], "row": known.index + 1, "shown": f"{id_column}=" + ids, "doubt": None}
+    return _result(_without_contradictions(pd.DataFrame(rows)))
+
+
 def _prepared(frame: pd.DataFrame, keys: Sequence[Column], time: str | None) -> pd.DataFrame:
     """Return row number, one key text and the time; rows without a key or time belong to nothing and keep a key of their own."""
     parts = [_settled(frame[column.name], column).to_list() for column in keys]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # loads pandas
 
     from flows.labelling import Labelled
     from flows.workspace import Desk
+    from leitstand.label_matching import Matched
 
 MOST_SHOWN = 5
 EXAMPLE = (
@@ -60,39 +61,49 @@ def _by_id(desk: "Desk", frame: "pd.DataFrame", id_column: str, value: str, sour
     from flows.cli.console import say
     from flows.labelling import checked_truths
     from leitstand.errors import UnknownName
+    from leitstand.label_matching import match_ids
 
     for column in (id_column, value):
         if column not in frame.columns:
             raise UnknownName("column", column, list(frame.columns))
-    typed = frame.assign(**{value: checked_truths(desk, frame[value])})
-    known = typed.dropna(subset=[id_column, value])
-    labels = dict(zip(known[id_column].astype(str), known[value].tolist(), strict=True))
-    result = desk.log.label(desk.project.name, labels, source=source)
+    found = match_ids(frame.assign(**{value: checked_truths(desk, frame[value])}), id_column, value)
+    result = desk.log.label(desk.project.name, found.labels, source=source)
     if json:
-        emit({"project": desk.project.name, "matched": result.matched, "unknown": list(result.unknown)})
+        told = {"matched": result.matched, "unknown": list(result.unknown), "ambiguous": _refused(found)}
+        emit({"project": desk.project.name, **told})
         return
     say("labelled", matched=result.matched, unknown=len(result.unknown))
     if result.unknown:
         say("labels_unknown", ids=", ".join(result.unknown[:MOST_SHOWN]))
+    _tell_refused(found)
 
 
 def _tell(project: str, done: "Labelled", json: bool) -> None:
+    found, noted = done.found, done.noted
+    if json:
+        emit({"project": project, "matched": noted.matched, "unknown": found.unknown, "ambiguous": _refused(found)})
+        return
+    _print("labels_noted", matched=noted.matched, unknown=found.unknown, ambiguous=len(found.ambiguous))
+    if found.unknown_examples:
+        _print("labels_without_answer", keys="; ".join(found.unknown_examples))
+    _tell_refused(found)
+
+
+def _refused(found: "Matched") -> list[dict[str, Any]]:
+    return [{"row": one.row, "key": one.key, "doubt": one.doubt} for one in found.ambiguous]
+
+
+def _tell_refused(found: "Matched") -> None:
+    from leitstand.texts import text
+
+    for one in found.ambiguous[:MOST_SHOWN]:
+        _print("label_ambiguous", row=one.row, key=one.key, doubt=text(f"monitoring.doubt_{one.doubt}", call.language))
+    if len(found.ambiguous) > MOST_SHOWN:
+        _print("labels_ambiguous_more", count=len(found.ambiguous) - MOST_SHOWN)
+
+
+def _print(message: str, **values: Any) -> None:
     from flows.cli.console import console
     from leitstand.texts import text
 
-    found, noted = done.found, done.noted
-    if json:
-        ambiguous = [{"row": one.row, "key": one.key, "doubt": one.doubt} for one in found.ambiguous]
-        emit({"project": project, "matched": noted.matched, "unknown": found.unknown, "ambiguous": ambiguous})
-        return
-
-    def tell(message: str, **values: Any) -> None:
-        console().print(text(f"monitoring.{message}", call.language, **values), soft_wrap=True, markup=False, highlight=False)
-
-    tell("labels_noted", matched=noted.matched, unknown=found.unknown, ambiguous=len(found.ambiguous))
-    if found.unknown_examples:
-        tell("labels_without_answer", keys="; ".join(found.unknown_examples))
-    for one in found.ambiguous[:MOST_SHOWN]:
-        tell("label_ambiguous", row=one.row, key=one.key, doubt=text(f"monitoring.doubt_{one.doubt}", call.language))
-    if len(found.ambiguous) > MOST_SHOWN:
-        tell("labels_ambiguous_more", count=len(found.ambiguous) - MOST_SHOWN)
+    console().print(text(f"monitoring.{message}", call.language, **values), soft_wrap=True, markup=False, highlight=False)

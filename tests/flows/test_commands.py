@@ -86,6 +86,15 @@ def test_labels_find_their_predictions(own_parts: Workshop) -> None:
     file = own_parts.table("truth.csv", truth)
     told = own_parts.done("label", "parts", "--data", file, "--json").document
     assert (told["matched"], told["unknown"]) == (39, ["nobody"])
+    truth.loc[len(truth)] = truth.loc[1]
+    truth.loc[len(truth)] = [truth.loc[2, "prediction_id"], "bad" if truth.loc[2, "label"] == "good" else "good"]
+    file = own_parts.table("truth.csv", truth)
+    told = own_parts.done("label", "parts", "--data", file, "--json").document
+    key = f"prediction_id={truth.loc[2, 'prediction_id']}"
+    assert told["matched"] == 38, "said twice is no contradiction"
+    assert told["ambiguous"] == [{"row": row, "key": key, "doubt": "contradiction"} for row in (3, 42)]
+    assert f"row 3 ({key}): another row says something else" in own_parts.done("label", "parts", "--data", file).told
+    file = own_parts.table("truth.csv", truth.head(40))
     again = own_parts.done("label", "parts", "--data", file)
     assert "39 labels noted, 1 with unknown prediction ids" in again.told
     wrong = own_parts("label", "parts", "--data", file, "--value-column", "lable")
