@@ -6,6 +6,7 @@ from typing import Any
 from flows.incidents import report_incident, said_by
 from flows.introduction import promote
 from flows.judged import evidence_of
+from flows.notifying import language_of
 from flows.one_pass import Pass
 from flows.practice_check import practice_check
 from flows.status_quo import status_quo
@@ -14,6 +15,7 @@ from flows.trial import begin
 from infra.approvals import barred, pending
 from leitstand.incident import Statement
 from leitstand.lesser_evil import is_lesser_evil
+from leitstand.texts import text
 
 
 def retrain(one: Pass) -> None:
@@ -24,7 +26,7 @@ def retrain(one: Pass) -> None:
     pilot = one.pilot = practice_check(desk, inventory, one.looked.since)
     keep_challenger(desk, inventory, pilot)
     version, judgement = pilot.version.version, pilot.judgement
-    why = one.looked.decision.render("en")
+    why = one.looked.decision.render(language_of(desk))
     if pilot.unchanged:
         one.did("refused", version, Statement.of("maintenance.same_model", version=version))
     elif version in barred(desk.registry.history(desk.project.name)):
@@ -46,7 +48,7 @@ def retrain(one: Pass) -> None:
     elif policy.promote == "approval":
         ask(one, version, evidence_of(pilot), Statement.of("maintenance.approval_needed", version=version))
     else:
-        passed = "passed every gate" if judgement.passed else "misses goals that the champion misses by more"
+        passed = text("maintenance.passed" if judgement.passed else "maintenance.lesser_evil", language_of(desk))
         promote(desk, pilot, one.who, f"{passed}; {why}")
         one.did("promoted", version, *said_by(one.looked.decision))
 
@@ -60,7 +62,7 @@ def ask(one: Pass, version: int, evidence: Mapping[str, Any], *why: Statement) -
     """Let a challenger wait for a person's word; one that waits already is not asked for again."""
     name = one.desk.project.name
     if not any(waiting.version == version for waiting in pending(one.desk.settings, name)):
-        reasons = " ".join(said.render("en") for said in why)
+        reasons = " ".join(said.render(language_of(one.desk)) for said in why)
         one.desk.registry.ask(name, version, who=one.who, why=reasons, evidence=evidence)
         report_incident(one.desk, "approval", "warning", why)
     one.did("waiting", version, *why)

@@ -1,5 +1,6 @@
 """Pausing a project whose inputs are broken, and letting its model answer again when they are sound."""
 
+from flows.notifying import language_of
 from flows.watch import known_of
 from flows.workspace import Desk
 from infra.history import Promotion, Standing
@@ -16,7 +17,7 @@ CAUSE, BROKEN_INPUT = "cause", "broken_input"
 def pause(desk: Desk, decision: Decision, who: str) -> Promotion:
     """Let the fallback answer, because the inputs are broken."""
     evidence = {CAUSE: BROKEN_INPUT, "reasons": [one.model_dump() for one in decision.reasons]}
-    return desk.registry.pause(desk.project.name, who=who, why=decision.render("en"), evidence=evidence)
+    return desk.registry.pause(desk.project.name, who=who, why=decision.render(language_of(desk)), evidence=evidence)
 
 
 def is_sound_again(desk: Desk, standing: Standing, champion: ModelVersion) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from flows.judged import evidence_of
+from flows.notifying import language_of
 from flows.practice_check import Pilot, answer_columns
 from flows.stage import stage
 from flows.watch import watch
@@ -14,6 +15,7 @@ from flows.workspace import Desk
 from leitstand.dataset import in_order
 from leitstand.milestones import Milestone, milestone
 from leitstand.run_report import ServiceReport
+from leitstand.texts import text
 from monitoring.result import MonitoringResult
 from serving.client import Client, as_json, as_rows
 from serving.launch import start_service
@@ -50,7 +52,7 @@ def introduction(desk: Desk, pilot: Pilot, who: str, serve: bool = True, approve
     if waits and pilot.version.alias != "champion":
         waiting = milestone("M5", "open", perf_counter() - started, {"version": pilot.version.version}, ("approval",))
         return Introduction(False, None, None, waiting)
-    promote(desk, pilot, who, "approved on the command line" if approved else "passed every gate")
+    promote(desk, pilot, who, text("maintenance.approved_by_call" if approved else "maintenance.passed", language_of(desk)))
     service, seen = (trial(desk, pilot), watch(desk)) if serve else (None, first_look(desk, pilot))
     spec = desk.project.spec
     evidence = {
@@ -65,7 +67,7 @@ def introduction(desk: Desk, pilot: Pilot, who: str, serve: bool = True, approve
     return Introduction(True, service, seen, closed)
 
 
-def promote(desk: Desk, pilot: Pilot, who: str, why: str = "passed every gate") -> None:
+def promote(desk: Desk, pilot: Pilot, who: str, why: str) -> None:
     """Make the pilot the champion, with its figures as evidence; nothing happens if it is already."""
     champion = desk.registry.champion(desk.project.name)
     if champion is not None and champion.version == pilot.version.version:

@@ -13,6 +13,7 @@ from flows.challenging import ask, retrain
 from flows.halting import is_sound_again, pause
 from flows.incidents import follow_up, open_incident, report_incident, said_by, settle_incident
 from flows.ingest import Ingested, ingest
+from flows.notifying import language_of
 from flows.one_pass import Acted, Pass, Step
 from flows.practice_check import Pilot
 from flows.probation import predecessor_better, told
@@ -153,7 +154,7 @@ def _settle_trial(trial: TrialVerdict | None) -> Callable[[Pass], None]:
         if trial is None or trial.ending == "wait":
             return
         name, version = one.desk.project.name, trial.seen.version
-        evidence, why = evidence_after(one.desk, trial), " ".join(said.render("en") for said in trial.why)
+        evidence, why = evidence_after(one.desk, trial), " ".join(said.render(language_of(one.desk)) for said in trial.why)
         if trial.ending == "withdraw":
             one.desk.registry.withdraw(name, who=one.who, why=why, evidence=evidence)
             one.did("withdrawn", version, *trial.why)
@@ -184,7 +185,7 @@ def _resume(one: Pass) -> None:
     if not standing.paused or not is_sound_again(one.desk, standing, require_champion(one.desk)):
         return
     why = Statement.of("maintenance.sound_again", windows=one.desk.project.spec.monitoring.confirm_windows)
-    entry = one.desk.registry.resume(one.desk.project.name, who=one.who, why=why.render("en"))
+    entry = one.desk.registry.resume(one.desk.project.name, who=one.who, why=why.render(language_of(one.desk)))
     one.did("resumed", entry.to_version, why)
     settle_incident(one.desk, "pause", why)
 
@@ -228,7 +229,7 @@ def _broken_lately(one: Pass, windows: int) -> bool:
 
 
 def _roll_back(one: Pass, *why: Statement) -> None:
-    reasons = " ".join(said.render("en") for said in why)
+    reasons = " ".join(said.render(language_of(one.desk)) for said in why)
     entry = one.desk.registry.rollback(one.desk.project.name, who=one.who, why=reasons)
     one.did("rolled_back", entry.to_version, *why)
     back = Statement.of("incidents.rolled_back", version=entry.to_version, before=entry.from_version)

@@ -232,7 +232,8 @@ class MonitoringResult(Finding):
         values = {"share": percent(labels.coverage, language), "hours": figure(labels.delay_hours, language)}
         if labels.late and labels.usual is not None:
             return [text("monitoring.labels_late", language, usual=percent(labels.usual, language), **values)]
-        return [text("monitoring.label_coverage", language, **values)] if labels.labelled_rows else []
+        key = "label_coverage" if labels.delay_hours else "label_coverage_at_once"
+        return [text(f"monitoring.{key}", language, **values)] if labels.labelled_rows else []
 
     def _performance(self, language: Language) -> str:
         if self.performance_drop is None or self.metric is None:
