@@ -194,9 +194,12 @@ class _Run:
                 if not checker.tally.rows:
                     raise SourceError("batch.no_rows", what=self._batch.source.table or self._batch.source.query)
                 checker.judge(None)
-            except ContractBroken:
-                self._publish_bad()  # for whoever has to mend the export
-                raise
+            except ContractBroken as error:
+                kept_out = self._publish_bad()  # for whoever has to mend the export
+                if kept_out is None:
+                    raise
+                reason = error.render(self._settings.language)
+                raise ContractBroken("batch.stopped", reason=reason, path=kept_out) from error
             self._job.state.complete = True
             self._job.save()
         return self._batch.log or ("all" if self._job.state.rows <= ALL_UP_TO_ROWS else "ids")

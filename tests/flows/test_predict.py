@@ -95,3 +95,12 @@ def test_an_interrupted_batch_says_that_the_same_command_goes_on(own_parts: Work
     told = process.communicate(timeout=60)[1]
     assert (process.returncode, "the same command goes on after the rows that are finished" in told) == (130, True), told
     assert own_parts.done(*command, "--json").document["resumed_rows"] > 0
+
+
+def test_the_rows_that_stop_a_batch_are_told_with_their_file(own_parts: Workshop) -> None:
+    file = own_parts.table("bad.csv", parts(20, seed=1).assign(pressure=4e9))
+    command = ("predict", "parts", "--data", file, "--output", own_parts.work / "answers.csv")
+    for language, where in (("en", "The rows kept out stand in"), ("de", "Die zurückgehaltenen Zeilen stehen in")):
+        told = own_parts(*command, "--language", language, "--json")
+        _, said, kept_out = told.document["error"]["message"].partition(f" {where} ")
+        assert (told.code, bool(said), len(pd.read_csv(kept_out.removesuffix(".")))) == (1, True, 20)

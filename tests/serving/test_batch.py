@@ -189,9 +189,10 @@ def test_bad_rows_go_to_one_quarantine_file_as_they_came(desk: Desk) -> None:
 
 def test_too_many_bad_rows_stop_the_job_early_and_leave_the_quarantine(desk: Desk) -> None:
     frame = desk.stage.frames["cells"].assign(**{"mean radius": -1.0})
-    with pytest.raises(ContractBroken, match=r"(60|90) of (60|90) rows break the contract cells, more than the 10%"):
+    with pytest.raises(ContractBroken, match=r"(60|90) of (60|90) rows break the contract cells, more than the 10%") as stopped:
         desk.predict("cells", desk.table(frame, "in.parquet"), chunk_rows=30)
     (file,) = (desk.settings.root / "quarantine" / "cells").iterdir()
+    assert str(stopped.value).endswith(f"The rows kept out stand in {file}.")
     assert len(pd.read_csv(file)) in (60, 90)
     assert (desk.running(), list(desk.folder.glob("out*")), desk.log.count("cells")) == ([], [], 0)
 
