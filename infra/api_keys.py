@@ -229,7 +229,7 @@ def _check(
     rows_per_minute: int | None,
 ) -> None:
     if not _CLIENT.fullmatch(client):
-        raise UsageError("keys.client_illegal", found=ascii(client[:60]))
+        raise UsageError("keys.client_illegal", found=repr(client[:60]))
     if not projects:
         raise UsageError("keys.project_missing")
     if not rights:

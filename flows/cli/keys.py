@@ -67,7 +67,7 @@ def list_keys(json: Json = False) -> None:
         rights = "\n".join(f"{project}: {', '.join(given)}" for project, given in key["rights"].items())
         state = text(f"keys.state_{key['state']}", call.language)
         days = [moment and moment[:10] for moment in (key["created"], key["expires"], key["last_used"])]
-        limits = [f"{key[name]} {name.replace('_', ' ')}" for name in ("per_minute", "rows_per_minute") if key[name]]
+        limits = [text(f"keys.{name}", call.language, limit=key[name]) for name in ("per_minute", "rows_per_minute") if key[name]]
         rows.append((key["id"], key["client"], rights, state, *days, "\n".join(limits) or None))
     table("", [f"keys.{column}" for column in columns], rows)
 

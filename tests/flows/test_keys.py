@@ -155,3 +155,11 @@ def test_every_command_explains_itself_with_an_example(workshop: Workshop) -> No
         assert f"leitstand {' '.join(command)}" in told
         assert "Example" in told
         assert "--json" in told
+
+
+def test_limits_are_told_in_the_language_of_the_call(workshop: Workshop) -> None:
+    make(workshop, "shop", "--per-minute", 3, "--rows-per-minute", 40)
+    workshop.environment["COLUMNS"] = "200"
+    assert "3 requests per minute" in workshop.done("keys", "list").told
+    told = workshop.done("keys", "list", "--language", "de").told
+    assert ("3 Anfragen je Minute" in told, "40 Zeilen je Minute" in told) == (True, True)

@@ -112,6 +112,8 @@ def test_the_last_use_is_noted_by_day(store: KeyStore) -> None:
         ({"client": "x" * 61}, "cannot be a client's name"),
         ({"client": "[red]x"}, "cannot be a client's name"),
         ({"client": "a\x00b"}, "cannot be a client's name"),
+        ({"client": "Bäckerei Müller!"}, "'Bäckerei Müller!' cannot be a client's name"),
+        ({"client": "a\u202eb"}, r"'a\\u202eb' cannot be a client's name"),
         ({"client": "a\u2028b"}, "cannot be a client's name"),
         ({"client": "\ud800"}, "cannot be a client's name"),
         ({"projects": []}, "opens no project"),
