@@ -22,6 +22,11 @@ def packaged() -> Path | None:
     return folder if (folder / RELEASES_FOLDER / CHAMPIONS_FILE).is_file() else None
 
 
+def key_command() -> str:
+    """Return the command that makes a key where this code runs; a package has no ``leitstand``."""
+    return "leitstand keys create" if packaged() is None else "python -m serving.grant create"
+
+
 class PackagedReleases(Releases):
     """The releases in a package; there is no history, and so no earlier champion, no challenger and no pause.
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from limits import RateLimitItem
 
 from infra.api_keys import EVERY_PROJECT, ID_LENGTH, RIGHTS, ApiKey, Right
+from infra.packaged import key_command
 from serving.problems import Problem, saying
 from serving.rates import requests_per_minute, rows_per_minute
 
@@ -99,7 +100,8 @@ def challenge(error: str | None = None) -> dict[str, str]:
 
 def unauthorized(name: str, key: str, **values: object) -> Problem:
     """Return a refusal with status 401."""
-    return Problem(401, name, saying(key, **values), headers=challenge(None if name == "key_missing" else "invalid_token"))
+    said = saying(key, command=key_command(), **values)
+    return Problem(401, name, said, headers=challenge(None if name == "key_missing" else "invalid_token"))
 
 
 def _entry(key: ApiKey) -> Entry:

@@ -15,6 +15,7 @@ from typing import NoReturn
 from limits import RateLimitItem
 
 from infra.api_keys import KeyStore, Right
+from infra.packaged import key_command
 from leitstand.errors import LeitstandError
 from leitstand.spec import Serving
 from leitstand.texts import messages
@@ -264,7 +265,7 @@ class Guard:
             self._refuse(unauthorized("key_missing", "keys.missing_remote"), host, project)
         for name, value in headers:
             if name == b"host" and not names_loopback(value):
-                said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1])
+                said = saying("keys.host_wrong", host=ascii(clipped(value.decode("latin-1")))[1:-1], command=key_command())
                 raise Problem(421, "host_wrong", said)
 
 
@@ -274,7 +275,7 @@ def _known_to(entry: Entry) -> Callable[[str], bool]:
 
 def right_missing(right: Right, project: str) -> Problem:
     """Return the refusal of a key that is valid, but not for this."""
-    said = saying("keys.right_missing", right=right, project=ascii(clipped(project)))
+    said = saying("keys.right_missing", right=right, project=ascii(clipped(project)), command=key_command())
     return Problem(403, "right_missing", said, headers=challenge("insufficient_scope"))
 
 

@@ -100,6 +100,7 @@ def test_a_project_that_takes_no_rows_says_how_to_allow_it(http: httpx.Client) -
     answer = http.post("/numbers/data", json={"rows": [{"a": 1}]}, headers={"Accept-Language": "de"})
     assert answer.status_code == 404
     assert "incoming: {api: true}" in answer.json()["detail"]
+    assert "nach einem Neustart" in answer.json()["detail"]
     assert "/numbers/data" not in http.get("/numbers/openapi.json").json()["paths"]
 
 
