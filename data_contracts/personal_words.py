@@ -36,7 +36,8 @@ WORDS: dict[Kind, str] = {
     "iban": "iban bic kontonummer",
     "tax_id": "steuernummer steuerid steueridnr idnr taxid taxnumber ssn sozialversicherungsnummer svnr",
     "licence_plate": "kennzeichen licenseplate licenceplate numberplate nummernschild",
-    "person": "mitarbeiter mitarbeiterin employee fahrer driver patient patientin bediener operator werker sachbearbeiter ansprechpartner",
+    "person": """mitarbeiter mitarbeiterin employee fahrer driver patient patientin bediener operator werker sachbearbeiter ansprechpartner
+        bearbeiter bearbeiterin prüfer pruefer monteur schichtführer schichtfuehrer schichtleiter meister techniker inspector""",
     "identifier": """personalnummer personalnr mitarbeiternummer kundennummer kundennr customerid userid patientid patientenid employeeid passport
         reisepass ausweisnummer""",
     "demographic": """alter age geschlecht gender sex nationalität nationality staatsangehörigkeit familienstand geburtsort maritalstatus""",

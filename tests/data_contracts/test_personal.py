@@ -19,6 +19,17 @@ from data_contracts.personal_values import is_email, is_iban, is_phone
         "IBAN",
         "geschlecht",
         "Straße",
+        "Bearbeiter",
+        "bearbeiterin",
+        "Prüfer",
+        "pruefer_nr",
+        "Monteur",
+        "SchichtFührer",
+        "Schichtleiter",
+        "schichtfuehrer",
+        "meister_schicht_a",
+        "Techniker",
+        "inspector",
     ],
 )
 def test_name_of_the_column_gives_it_away(name):
