@@ -118,23 +118,31 @@ def _carried_out(desk: Desk, who: str, dry_run: bool, html: bool) -> Maintained:
 
 
 def _report_held_back(desk: Desk, taken: Ingested | None) -> None:
-    """Report the deliveries that wait for a person, whoever found them, once; and close the incident when none does any more."""
+    """Report once what did not come in: deliveries that wait for a person, whoever found them, and places that cannot be read.
+
+    The incident is closed when there is neither any more.
+    """
     if taken is None:
         return
-    if not taken.waiting:
+    if not taken.waiting and not taken.missed:
         settle_incident(desk, "held_back_delivery", Statement.of("incidents.nothing_held_back"))
         return
     known = open_incident(desk, "held_back_delivery")
-    told = {number for report in (known.reports if known else ()) for number in report.content["evidence"].get("deliveries", ())}
-    fresh = [one for one in taken.waiting if one.number not in told]
+    told = [report.content["evidence"] for report in (known.reports if known else ())]
+    numbers = {number for one in told for number in one.get("deliveries", ())}
+    places = {place for one in told for place in one.get("places", ())}
+    fresh = [one for one in taken.waiting if one.number not in numbers]
+    missed = {place: error for place, error in taken.missed.items() if place not in places}
     said = [
         statement
         for one in fresh
         for statement in (Statement.of("incidents.held_back", number=one.number, delivery=one.name), one.reason)
         if statement is not None
     ]
+    said += [one for error in missed.values() for one in (Statement.of("incidents.place_missed"), Statement.of_error(error))]
     if said:
-        report_incident(desk, "held_back_delivery", "warning", said, {"deliveries": [one.number for one in fresh]})
+        evidence = {"deliveries": [one.number for one in fresh], "places": list(missed)}
+        report_incident(desk, "held_back_delivery", "warning", said, {name: some for name, some in evidence.items() if some})
 
 
 def forget(desk: Desk) -> int:

@@ -1,6 +1,7 @@
 """Files in the watched folder: which of them are whole and were not delivered before."""
 
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -23,7 +24,7 @@ _MOMENT = re.compile(r"(?<!\d)(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_ -]?([0-2]\d)[-
 
 
 def look_at_folder(desk: Desk, incoming: Incoming, known: Sequence[Delivery], found: Found) -> None:
-    """Add what the watched folder holds to what was found; a folder that cannot be read is named as missed.
+    """Add what the watched folder holds to what was found; a folder, or a file in it, that cannot be read is named as missed.
 
     Parameters
     ----------
@@ -33,35 +34,49 @@ def look_at_folder(desk: Desk, incoming: Incoming, known: Sequence[Delivery], fo
     try:
         _look(desk, incoming, folder, known, found)
     except OSError as error:
-        found.files = None  # what was seen of it before stays noted
         reason = error.strerror or str(error)
         found.missed[str(incoming.folder)] = SourceError("ingest.folder_unreadable", path=folder, detail=reason)
 
 
 def _look(desk: Desk, incoming: Incoming, folder: Path, known: Sequence[Delivery], found: Found) -> None:
     states = {one.sha256: one.state for one in known}
-    seen, found.files = desk.deliveries.files(desk.project.name), {}
+    seen, files = desk.deliveries.files(desk.project.name), {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "~$")) or path.name.lower().endswith(UNFINISHED):
             continue
-        if path.is_dir() and not (path / incoming.manifest).is_file():
-            continue
-        size, modified_ns = _extent(path)
-        if (
-            abs(time.time() - modified_ns / 1e9) < incoming.settle_seconds
-        ):  # the machine's clock, for the file's time is from there
-            continue
         before = seen.get(path.name)
-        is_same = before is not None and (before.size, before.modified_ns) == (size, modified_ns)
-        sha256 = before.sha256 if is_same and before is not None else sha256_of(path)
-        found.files[path.name] = SeenFile(size, modified_ns, sha256)
-        if sha256 in states:
-            found.taken += [path] if states[sha256] == "taken" else []
-            found.duplicates += [] if is_same else [path.name]
-        elif any(arrival.sha256 == sha256 for arrival in found.arrivals):
+        try:
+            file = _seen_now(incoming, path, before)
+        except OSError as error:
+            if not os.path.lexists(path):  # taken away since it was listed
+                continue
+            if before is not None:
+                files[path.name] = before
+            reason = error.strerror or str(error)
+            found.missed[str(path)] = SourceError("ingest.file_unreadable", path=path, detail=reason)
+            continue
+        if file is None:
+            continue
+        files[path.name] = file
+        if file.sha256 in states:
+            found.taken += [path] if states[file.sha256] == "taken" else []
+            found.duplicates += [] if file == before else [path.name]
+        elif any(arrival.sha256 == file.sha256 for arrival in found.arrivals):
             found.duplicates.append(path.name)
         else:
-            found.arrivals.append(_file_arrival(desk, incoming, path, found.files[path.name]))
+            found.arrivals.append(_file_arrival(desk, incoming, path, file))
+    found.files = files
+
+
+def _seen_now(incoming: Incoming, path: Path, before: SeenFile | None) -> SeenFile | None:
+    """Return a file as it is now, hashed only where it has changed; None for what is no delivery, or still being written."""
+    if path.is_dir() and not (path / incoming.manifest).is_file():
+        return None
+    size, modified_ns = _extent(path)
+    if abs(time.time() - modified_ns / 1e9) < incoming.settle_seconds:  # the machine's clock, for the file's time is from there
+        return None
+    is_same = before is not None and (before.size, before.modified_ns) == (size, modified_ns)
+    return SeenFile(size, modified_ns, before.sha256 if is_same and before is not None else sha256_of(path))
 
 
 def _file_arrival(desk: Desk, incoming: Incoming, path: Path, seen: SeenFile) -> Arrival:

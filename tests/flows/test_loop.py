@@ -202,6 +202,15 @@ def test_a_pass_tells_what_it_took_in_and_whatever_is_held_back_until_somebody_d
     own_parts.done("ingest", "parts", "--refuse", str(waiting["number"]))
     maintained(own_parts)
     assert open_kinds(own_parts) == []
+    (folder / "lost.csv").symlink_to(own_parts.work / "nowhere.csv")
+    for _ in range(2):
+        assert list(maintained(own_parts)["taken"]["missed"]) == [str(folder / "lost.csv")]
+        (opened,) = own_parts.done("incidents", "--open", "--json").document["incidents"]
+        assert (opened["kind"], opened["times"]) == ("held_back_delivery", 1)
+        assert "lost.csv" in opened["what"]
+    (folder / "lost.csv").unlink()
+    maintained(own_parts)
+    assert open_kinds(own_parts) == []
 
 
 def test_a_schedule_that_nobody_can_read_is_told_at_once(own_parts: Workshop) -> None:

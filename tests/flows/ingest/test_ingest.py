@@ -274,6 +274,19 @@ def test_a_folder_that_is_missing_is_said_and_what_came_otherwise_goes_in(plant:
     assert plant.ingest().duplicates == ()  # it is remembered which files were seen
 
 
+def test_a_file_that_cannot_be_read_is_named_and_the_others_go_in(plant: Any, delivered: Any) -> None:
+    plant.ingest()
+    link = plant.incoming / "a lost link.csv"
+    link.symlink_to(plant.folder / "nowhere.csv")
+    plant.drop(delivered(40, 4), "day.csv")
+    found = plant.ingest()
+    assert (found.rows_added, list(found.missed)) == (4, [str(link)])
+    assert "a lost link.csv in the watched folder cannot be read: No such file" in str(found.missed[str(link)])
+    delivered(50, 4).to_csv(plant.folder / "nowhere.csv", index=False)
+    found = plant.ingest()
+    assert (found.rows_added, found.missed) == (4, {})
+
+
 def test_sources_that_break_the_contract_stop_the_pass(plant: Any, delivered: Any) -> None:
     plant.project(first=delivered(0, 60, pressure=-1.0))
     with pytest.raises(ContractBroken, match="pressure"):
