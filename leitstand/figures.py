@@ -23,6 +23,12 @@ def figure(value: float, language: Language, digits: int = ROUNDED) -> str:
     return (shown.replace(".", ",") if language == "de" else shown).replace("-", "−")
 
 
+def whole(value: float, language: Language) -> str:
+    """Return a number without decimals, its thousands set apart as the language does."""
+    shown = f"{value:,.0f}".replace("-", "−")
+    return shown.replace(",", ".") if language == "de" else shown
+
+
 def percent(share: float, language: Language) -> str:
     """Return a share from 0 to 1 as a whole percentage, set as the language sets it."""
     return f"{100 * share:.0f} %" if language == "de" else f"{100 * share:.0f}%"

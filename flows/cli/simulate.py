@@ -13,7 +13,7 @@ from leitstand.errors import UsageError
 if TYPE_CHECKING:
     from flows.simulation.figures import TimeLapse
 
-COLUMNS = ("policy", "cost", "trainings", "delay", "false_alarms", "rollbacks", "failed", "seconds")
+FIGURES = ("cost", "trainings", "delay", "false_alarms", "rollbacks", "failed", "seconds")
 
 
 @app.command(
@@ -124,23 +124,29 @@ def _progress(policies: list[str], periods: int, *, quiet: bool) -> Iterator[Cal
 
 
 def _show(found: "TimeLapse") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from flows.cli.app import call
+    from flows.cli.console import console, table
+    from leitstand.figures import whole
     from leitstand.texts import text
 
     language = call.language
-    console = Console(stderr=True)
     title = text("simulation.title", language, project=found.project, stream=found.stream)
-    table = Table(*(text(f"simulation.column_{name}", language) for name in COLUMNS), title=title)
-    for name, one in found.policies.items():
-        figures = (one.trainings, one.detection_delay_periods, one.false_alarms, one.rollbacks, one.failed_requests, one.seconds)
-        shown = ["–" if figure is None else f"{figure:g}" for figure in figures]
-        table.add_row(text(f"simulation.policy_{name}", language), f"{one.cost_eur:,.0f}", *shown)
-    console.print(table)
+    figures = [
+        (
+            whole(one.cost_eur, language),
+            one.trainings,
+            one.detection_delay_periods,
+            one.false_alarms,
+            one.rollbacks,
+            one.failed_requests,
+            one.seconds,
+        )
+        for one in found.policies.values()
+    ]
+    rows = [(text(f"simulation.column_{name}", language), *shown) for name, *shown in zip(FIGURES, *figures, strict=True)]
+    table(title, ["simulation.column_policy", *(f"simulation.policy_{name}" for name in found.policies)], rows)
     if found.regret is not None:
-        console.print(text("simulation.regret", language, share=f"{100 * found.regret:.0f}"))
+        console().print(text("simulation.regret", language, share=f"{100 * found.regret:.0f}"))
     if found.cost_assumed:
-        console.print(text("simulation.assumed", language))
-    console.print(text("simulation.picture", language, path=found.picture), soft_wrap=True)
+        console().print(text("simulation.assumed", language))
+    console().print(text("simulation.picture", language, path=found.picture), soft_wrap=True)

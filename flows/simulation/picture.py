@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flows.simulation.figures import PolicyFigures, TimeLapse
+from leitstand.figures import whole
 from leitstand.texts import Language, text
 
 COLOURS = {"never": "#9aa5ab", "always": "#d08c2f", "leitstand": "#1f6f8b", "oracle": "#4c9f70"}
@@ -37,7 +38,7 @@ def _errors(axes: Axes, found: TimeLapse, language: Language) -> None:
     for name, policy in _drawn(found).items():
         values = np.array([np.nan if error is None else error for error in policy.errors])
         label = text(f"simulation.policy_{name}", language)
-        told = text("simulation.legend", language, policy=label, cost=f"{policy.cost_eur:,.0f}")
+        told = text("simulation.legend", language, policy=label, cost=whole(policy.cost_eur, language))
         axes.plot(
             np.arange(1, len(values) + 1), values, color=COLOURS[name], label=told, linewidth=2 if name == "leitstand" else 1.2
         )
