@@ -1,6 +1,7 @@
 """When a project's schedule lets its maintenance run."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from leitstand.errors import ProjectError
 
@@ -23,3 +24,13 @@ def check_cron(project: str, cron: str) -> None:
         raise ProjectError("standing.cron_unreadable", project=project, cron=cron, detail=error) from error
     if not comes:
         raise ProjectError("standing.cron_never", project=project, cron=cron)
+
+
+def next_time(cron: str, time_zone: str) -> datetime | None:
+    """Return when a schedule comes next by the machine's clock, aware; None if never."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return next(CronSim(cron, datetime.now(ZoneInfo(time_zone))), None)
+    except CronSimError:  # made by hand in Prefect, which reads more than we do
+        return None

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from flows.cron import check_cron
 from flows.standing.forked import FLOW
-from flows.standing.status import POOL
+from flows.standing.status import POOL, TAG
 from infra.settings import Settings
 from leitstand.errors import LeitstandError
 from leitstand.folders import find_projects
@@ -26,7 +26,6 @@ from leitstand.policy import Schedule
 from leitstand.spec import load_spec
 
 logger = logging.getLogger("leitstand.worker")
-TAG = "leitstand"
 PAGE = 200
 MISSED = "The worker was away or busy; a later run of the project stands for this one."
 

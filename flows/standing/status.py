@@ -8,7 +8,7 @@ import httpx
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from flows.cron import check_cron
+from flows.cron import check_cron, next_time
 from flows.standing.plan import KEEPER, SERVICES, Plan, ServiceName, process_of, read_plan, restarts
 from infra.settings import Settings
 from infra.supervision import FOLDER, supervisor
@@ -18,7 +18,9 @@ from leitstand.spec import load_spec
 
 HEALTH = {"prefect": "/api/health", "mlflow": "/health", "service": "/livez"}
 POOL = "leitstand"
-NEXT_RUNS = 200
+TAG = "leitstand"
+NEXT_RUNS = 200  # what Prefect gives at once
+DEPLOYED = {"deployments": {"tags": {"all_": [TAG]}}, "limit": NEXT_RUNS}
 State = Literal["ready", "starting", "restarting", "stopped"]
 
 
@@ -138,7 +140,10 @@ def say_ready(settings: Settings, pid: int) -> None:
 
 
 def next_runs(plan: Plan, client: httpx.Client) -> tuple[NextRun, ...] | None:
-    """Return the next run of each project, soonest first; None if Prefect does not say."""
+    """Return the next run of each project, soonest first; None if Prefect does not say.
+
+    Of a deployment whose next run lies beyond what Prefect plans ahead, its schedule says when it comes.
+    """
     wanted = {
         "sort": "EXPECTED_START_TIME_ASC",
         "limit": NEXT_RUNS,
@@ -147,13 +152,22 @@ def next_runs(plan: Plan, client: httpx.Client) -> tuple[NextRun, ...] | None:
     }
     try:
         answer = client.post(f"{plan.prefect_url}/flow_runs/filter", json=wanted).raise_for_status()
+        deployments = client.post(f"{plan.prefect_url}/deployments/filter", json=DEPLOYED).raise_for_status()
     except httpx.HTTPError:
         return None
     found: dict[str, NextRun] = {}
     for run in answer.json():
         project = str(run["parameters"].get("project", "?"))
         found.setdefault(project, NextRun(project=project, time=run["expected_start_time"]))
-    return tuple(found.values())
+    for one in deployments.json():
+        for given in [] if one["paused"] or one["name"] in found else one["schedules"]:
+            schedule = given["schedule"]
+            coming = (
+                next_time(schedule["cron"], schedule["timezone"] or "UTC") if given["active"] and "cron" in schedule else None
+            )
+            if coming is not None:
+                found[one["name"]] = NextRun(project=one["name"], time=coming)
+    return tuple(sorted(found.values(), key=lambda run: run.time))
 
 
 def _status(settings: Settings, plan: Plan | None, name: ServiceName, client: httpx.Client) -> ServiceStatus:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -89,6 +90,10 @@ def test_changed_new_and_removed_specs_take_effect_at_once(plant: Plant) -> None
     plant.workshop.edit("parts", maintenance={"schedule": {"cron": "30 4 * * 1", "time_zone": "UTC"}})
     plant.until(lambda: plant.deployments()["parts"]["schedules"][0]["schedule"]["cron"] == "30 4 * * 1")
     plant.until(lambda: [run["time"][10:16] for run in plant.status()["next_runs"]] == ["T04:30"])
+    month = 1 + (datetime.now(UTC).month + 7) % 12  # further away than Prefect plans
+    plant.workshop.edit("parts", maintenance={"schedule": {"cron": f"30 6 1 {month} *", "time_zone": "UTC"}})
+    plant.until(lambda: [run["time"][4:16] for run in plant.status()["next_runs"]] == [f"-{month:02}-01T06:30"])
+    plant.workshop.edit("parts", maintenance={"schedule": {"cron": "30 4 * * 1", "time_zone": "UTC"}})
     _copy_project(plant.workshop, "parts", "copied")
     plant.until(lambda: "copied" in plant.deployments())
     (work / "projects" / "parts" / "project.yaml").write_text("maintenance: [", encoding="utf-8")  # somebody is editing
