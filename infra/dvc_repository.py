@@ -132,10 +132,11 @@ class DvcRepository:
     def _close_site_cache(self) -> None:
         """Make the folders of DVC's site cache before DVC does: it lets everybody write to those that it makes, for users who share one."""
         for folder in (self._site_cache.parent, self._site_cache, self._site_cache / "repo"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_mode & stat.S_IWOTH:
+            folder.mkdir(parents=True, exist_ok=True)
+            mode = folder.stat().st_mode
+            if mode & stat.S_IWOTH:
                 with suppress(PermissionError):  # somebody else's: the owner closes it
-                    folder.chmod(0o700)
+                    folder.chmod(stat.S_IMODE(mode) & ~stat.S_IWOTH)
 
 
 def _objects(stage: Any) -> set[Any]:

@@ -63,7 +63,7 @@ def test_nothing_of_the_state_is_open_for_everybody_to_write(
     finally:
         os.umask(before)
     open_ = [path for path in new_settings.root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o002]
-    assert (open_, left_open.stat().st_mode & 0o777) == ([], 0o700)
+    assert (open_, left_open.stat().st_mode & 0o777) == ([], 0o775)
 
 
 def test_the_version_is_dvcs_own_hash(store: SnapshotStore, frame: pd.DataFrame, new_settings: Settings) -> None:
