@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import io
+import shutil
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +23,7 @@ from infra.prediction_log import PredictionLog
 from infra.pseudonyms import pseudonymiser
 from infra.releases import Release
 from infra.settings import Settings
-from leitstand.errors import ContractBroken, SourceError, StateError
+from leitstand.errors import Busy, ContractBroken, SourceError, StateError
 from leitstand.model import TrainedModel
 from leitstand.project import Project
 from leitstand.spec import Source
@@ -35,6 +37,7 @@ from serving.read_ahead import read_ahead
 
 WAITING_CHUNKS = 2  # read ahead of the model
 UNBOUNDED = 2**62
+ABANDONED_SECONDS = 30 * 86_400  # each part that is finished renews the folder's time
 Report = Callable[[int, int | None], None]
 _Item = tuple[Checked, Chunk, dict[str, Any]]
 
@@ -97,6 +100,7 @@ def predict_batch(
     """Predict every row of a source and write the rows with the answers beside them.
 
     Killed or interrupted at any point, the same call goes on where this one stopped, with the same ids. The output appears when all is done.
+    Unfinished jobs of the project that nobody went on with for 30 days are removed.
 
     Parameters
     ----------
@@ -127,6 +131,7 @@ def predict_batch(
     batch.target.check()
     running = settings.folder("batches", batch.project.name, "running")
     key = hashlib.sha256(f"{batch.target.database}\0{batch.target.shown}".encode()).hexdigest()[:16]
+    _remove_abandoned(settings, running, key)
     with hold(settings, f"batch-{key}", wait_seconds=0, busy="batch.busy", output=batch.target.shown):
         job = BatchJob(running / key, _order(batch))
         run = _Run(batch, settings, job, report)
@@ -137,6 +142,15 @@ def predict_batch(
                 job.remove()
             raise
         return run.deliver(mode, log, started)  # what fails from here on can be done again without predicting again
+
+
+def _remove_abandoned(settings: Settings, running: Path, own: str) -> None:
+    """Remove what was left of other jobs that nobody went on with for long: it holds rows as they came."""
+    for folder in running.iterdir():
+        with suppress(Busy, FileNotFoundError):  # another process works on it, or has just removed it
+            if folder.name != own and time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+                with hold(settings, f"batch-{folder.name}", wait_seconds=0):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _passes(error: BaseException, source: Source) -> bool:

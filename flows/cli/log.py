@@ -95,7 +95,8 @@ def erase(
     if json:
         emit({"project": project, "column": column, "rows": len(ids), "erased": not dry_run})
         return
-    say("log.would_erase" if dry_run else "log.erased", rows=len(ids), column=column)
+    running = settings().root / "batches" / project / "running"
+    say("log.would_erase" if dry_run else "log.erased", rows=len(ids), column=column, running=running)
 
 
 @log.command(epilog="Example: leitstand log prune cell_diagnostics --days 365")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from data_contracts.streaming import as_table
 from infra.databases import parse_url
+from infra.locks import hold
 from infra.prediction_entries import LoggedPrediction
 from infra.prediction_log import PredictionLog
 from infra.releases import Release, Releases
@@ -217,6 +219,22 @@ def test_an_interrupted_job_goes_on_where_it_stopped_with_the_same_ids(desk: Des
     assert {one[:28] for one in written["prediction_id"]} == beginnings
     pd.testing.assert_frame_equal(written.drop(columns="prediction_id"), reference.drop(columns="prediction_id"))
     assert desk.running() == []
+
+
+def test_what_nobody_went_on_with_for_a_month_is_removed(desk: Desk) -> None:
+    data = desk.table(desk.stage.frames["line"])
+    jobs: list[Path] = []
+    for name in ("old.csv", "worked_on.csv", "own.csv", "young.csv"):
+        with pytest.raises(KeyboardInterrupt):
+            desk.predict("line", data, name, chunk_rows=40, report=interrupt_after(1))
+        jobs += [folder for folder in desk.running() if folder not in jobs]
+    old, worked_on, own, young = jobs
+    for folder in (old, worked_on, own):
+        os.utime(folder, (0, time.time() - 31 * 86_400))
+    with hold(desk.settings, f"batch-{worked_on.name}", wait_seconds=0):
+        result = desk.predict("line", data, "own.csv", chunk_rows=40)
+    assert result.resumed_rows > 0
+    assert set(desk.running()) == {worked_on, young}
 
 
 def test_what_changed_since_the_interruption_is_named_and_the_job_begins_anew(desk: Desk) -> None:

@@ -91,6 +91,7 @@ def test_erase_deletes_one_person_and_notes_it_without_the_value(plant: Workshop
     assert log_of(plant).count("parts") == 10
     made = plant.done("log", "erase", "parts", *about, "--yes")
     assert "2 predictions with this value in 'operator' erased" in made.told
+    assert f"unfinished batches in {plant.home}/batches/parts/running" in made.told
     assert set(log_of(plant).read("parts")["id"]).isdisjoint(hers)
     assert log_of(plant).count("parts") == 8
     (act,) = open_audit(load_settings(home=plant.home, database_url=None)).read()
