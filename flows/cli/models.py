@@ -8,6 +8,7 @@ from flows.cli.app import Json, Name, app, call, emit, settings
 
 if TYPE_CHECKING:  # loads MLflow
     from infra.registry import Registry
+    from infra.settings import Settings
 
 
 def _filled(given: str | None) -> str | None:
@@ -111,7 +112,7 @@ def _act(name: str, project: str, why: str, who: str | None, json: bool, said: s
 @app.command(epilog="Example: leitstand history cell_diagnostics --verify")
 def history(
     project: Name,
-    verify: Annotated[bool, typer.Option("--verify", help="Only check that no entry was changed from outside.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Only check that no entry or pass was changed from outside.")] = False,
     json: Json = False,
 ) -> None:
     """Show all model versions, and who put which in charge or on trial, and paused what, when and why."""
@@ -122,20 +123,21 @@ def history(
     open_project(project, now)
     registry = Registry(now)
     if verify:
-        _verify(registry, project, json)
+        _verify(now, registry, project, json)
     else:
         _show(registry, project, json)
 
 
-def _verify(registry: "Registry", project: str, json: bool) -> None:
+def _verify(now: "Settings", registry: "Registry", project: str, json: bool) -> None:
     from flows.cli.console import say
+    from infra.passes import Passes
 
-    entries = registry.history(project)
+    entries, passes = registry.history(project), Passes(now.database("history")).verify(project)
     newest = entries[-1].sha256 if entries else None
     if json:
-        emit({"project": project, "entries": len(entries), "newest": newest, "unchanged": True})
+        emit({"project": project, "entries": len(entries), "newest": newest, "passes": passes, "unchanged": True})
     else:
-        say("maintenance.verified", project=project, entries=len(entries), newest=newest or "–")
+        say("maintenance.verified", project=project, entries=len(entries), newest=newest or "–", passes=passes)
 
 
 def _show(registry: "Registry", project: str, json: bool) -> None:

@@ -19,6 +19,7 @@ from flows.beside import gain, replayed
 from flows.incidents import report_incident
 from flows.newly_labelled import new_labelled_rows
 from infra.audit import administrative_acts, verify_acts
+from infra.passes import Passes
 from infra.prediction_log import LoggedPrediction
 from leitstand.incident import Statement
 
@@ -234,15 +235,34 @@ def test_an_error_that_nobody_foresaw_is_an_incident_too(own_parts: Workshop) ->
 
 def test_a_history_changed_from_outside_is_named_with_its_first_broken_entry(own_parts: Workshop) -> None:
     own_parts.done("pause", "parts", "--why", "test")
-    assert "2 entries, none changed" in own_parts.done("history", "parts", "--verify").told
+    desk = desk_of(own_parts)
+    passes = Passes(desk.settings.database("history"))
+    decision = {"action": "nothing", "reasons": []}
+    passes.append("parts", model_version=1, acted="none", trained=False, signals={}, decision=decision, figures={})
+    assert (
+        "2 entries, none changed; passes of maintenance: 1, none changed" in own_parts.done("history", "parts", "--verify").told
+    )
     assert own_parts.done("history", "parts", "--verify", "--json").document["entries"] == 2
     assert "model paused" in own_parts.done("history", "parts").told
-    desk = desk_of(own_parts)
+    passes.close()
     with desk.registry._history._database.writing() as connection:
         connection.execute(text("UPDATE leitstand_promotions SET who = 'mallory' WHERE number = 2"))
     made = own_parts("history", "parts", "--verify", "--json")
     assert made.code == 1
     assert "entry 2 is not what was written" in made.document["error"]["message"]
+
+
+def test_a_pass_changed_from_outside_is_named(own_parts: Workshop) -> None:
+    desk = desk_of(own_parts)
+    passes = Passes(desk.settings.database("history"))
+    decision = {"action": "retrain", "reasons": []}
+    passes.append("parts", model_version=1, acted="none", trained=True, signals={}, decision=decision, figures={})
+    passes.close()
+    with desk.registry._history._database.writing() as connection:
+        connection.execute(text("UPDATE leitstand_passes SET trained = 0"))
+    made = own_parts("history", "parts", "--verify", "--json")
+    assert made.code == 1
+    assert "Pass 1 of the maintenance loop of 'parts' is not as it was written" in made.document["error"]["message"]
 
 
 KILLED = """
