@@ -1,6 +1,7 @@
 """Reporting that a model or its maintenance went wrong: opening an incident, telling who has to know, and closing it when it is over."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from flows.notifying import announce_end, language_of, tell
@@ -9,8 +10,10 @@ from infra.history import History
 from infra.incidents import Incidents
 from leitstand.decision import Decision
 from leitstand.incident import Incident, Kind, Severity, Statement
+from leitstand.now import now
 
 LEITSTAND = "leitstand"  # who acts where no person does
+END_IS_NEWS = timedelta(days=7)
 
 
 def report_incident(
@@ -78,11 +81,17 @@ def open_incident(desk: Desk, kind: Kind) -> Incident | None:
 def follow_up(desk: Desk) -> list[Incident]:
     """Tell of the project's open incidents whom nobody could reach so far, remind of old ones, and return all that are open.
 
+    Those who could not be told that an incident is over are tried again for some days.
+
     Every pass of the maintenance loop calls it.
     """
     log = open_incidents(desk)
     try:
-        return [tell(desk, log, incident) for incident in log.read(desk.project.name, open_only=True)]
+        found = log.read(desk.project.name, open_only=True, closed_since=now() - END_IS_NEWS)
+        for incident in found:
+            if not incident.is_open:
+                announce_end(desk, log, incident)
+        return [tell(desk, log, incident) for incident in found if incident.is_open]
     finally:
         log.close_connections()
 

@@ -84,7 +84,7 @@ def is_due(desk: Desk, incident: Incident, channel: str) -> bool:
 
 
 def announce_end(desk: Desk, log: Incidents, incident: Incident) -> Incident:
-    """Tell those who heard of an incident that it is over."""
+    """Tell those who heard of an incident, and have not heard so yet, that it is over."""
     if desk.settings.clock is not None:
         return incident
     language = language_of(desk)
@@ -92,11 +92,18 @@ def announce_end(desk: Desk, log: Incidents, incident: Incident) -> Incident:
     title = text("incidents.mail_end_title", language, **named)
     body = text("incidents.mail_end", language, who=incident.closed_by, why=incident.why, **named)
     for channel in channels(desk):
-        last = incident.last_told(channel.name)
-        if last is not None and last.content["problem"] is None:
+        if _has_to_hear_the_end(incident, channel.name):
             done = channel.deliver(title, body, "info")
             incident = log.told(incident, channel.name, incident.severity, done.problem)
     return incident
+
+
+def _has_to_hear_the_end(incident: Incident, channel: str) -> bool:
+    reached = [
+        one.event == "told" and (one.content["channel"], one.content["problem"]) == (channel, None) for one in incident.events
+    ]
+    end = next(place for place, one in enumerate(incident.events) if one.event == "closed")
+    return any(reached[:end]) and not any(reached[end:])
 
 
 def message(desk: Desk, incident: Incident) -> tuple[str, str]:

@@ -6,6 +6,7 @@ so that nobody is told the same thing every hour. ``infra.chain`` says what the 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from sqlalchemy import Column, ColumnElement, Connection, Index, Integer, MetaData, String, Table, Text, select
@@ -129,10 +130,17 @@ class Incidents:
         with self._database.reading() as connection:
             return _one(connection, project, number)
 
-    def read(self, project: str | None = None, *, open_only: bool = False) -> list[Incident]:
-        """Return the incidents of a project, or of all, oldest first."""
+    def read(
+        self, project: str | None = None, *, open_only: bool = False, closed_since: datetime | None = None
+    ) -> list[Incident]:
+        """Return the incidents of a project, or of all, oldest first.
+
+        Parameters
+        ----------
+        closed_since : with ``open_only``, those too that were closed since then; aware
+        """
         with self._database.reading() as connection:
-            return _read(connection, project, open_only=open_only)
+            return _read(connection, project, open_only=open_only, closed_since=closed_since)
 
     def verify(self, project: str) -> int:
         """Return the number of events of a project, every one of them unchanged and in its place.
@@ -189,13 +197,17 @@ def _one(connection: Connection, project: str, number: int) -> Incident:
     return found[0]
 
 
-def _read(connection: Connection, project: str | None, *, open_only: bool) -> list[Incident]:
+def _read(
+    connection: Connection, project: str | None, *, open_only: bool, closed_since: datetime | None = None
+) -> list[Incident]:
     wanted: list[ColumnElement[bool]] = [] if project is None else [_events.c.project == project]
     if open_only:
         closing = _events.alias()
         closed = (
             (closing.c.project == _events.c.project) & (closing.c.incident == _events.c.incident) & (closing.c.event == "closed")
         )
+        if closed_since is not None:
+            closed &= closing.c.time < closed_since.astimezone(UTC).isoformat()
         wanted.append(~select(closing.c.number).where(closed).exists())
     return _folded(connection, *wanted)
 

@@ -149,6 +149,28 @@ def test_the_end_of_an_incident_is_told_to_those_who_heard_of_it(
     assert follow_up(place) == []
 
 
+def test_an_end_that_could_not_be_told_is_told_at_a_later_pass_once(
+    desk: Callable[..., Desk], webhook: WebhookServer, clock: list[datetime]
+) -> None:
+    place = desk(f"json://127.0.0.1:{webhook.port}")
+    over = Statement.of("incidents.pass_ran_again")
+    report_incident(place, "failed_pass", "warning", WORSE)
+    webhook.answer = 503
+    settle_incident(place, "failed_pass", over)
+    webhook.answer = 200
+    clock[0] += timedelta(days=1)
+    assert follow_up(place) == []
+    follow_up(place)
+    told = [call.document["title"] for call in webhook.calls]
+    assert told[1:] == ["[Leitstand] parts: parts-1 ist vorbei"] * 2, "the one that failed, and the one that did not"
+    report_incident(place, "failed_pass", "warning", WORSE)
+    webhook.answer = 503
+    settle_incident(place, "failed_pass", over)
+    clock[0] += timedelta(days=8)
+    follow_up(place)
+    assert len(webhook.calls) == 5, "after so long it is no news"
+
+
 def test_in_a_time_lapse_nobody_is_told(desk: Callable[..., Desk], webhook: WebhookServer, tmp_path: Path) -> None:
     place = desk(f"json://127.0.0.1:{webhook.port}", settings={"clock": tmp_path / "clock"})
     assert report_incident(place, "decay", "critical", WORSE).told == ()
