@@ -192,7 +192,7 @@ def _resume(one: Pass) -> None:
     standing = one.standing
     if not standing.paused or not is_sound_again(one.desk, standing, require_champion(one.desk)):
         return
-    why = Statement.of("maintenance.sound_again", windows=one.desk.project.spec.monitoring.confirm_windows)
+why = _sound_again(one.desk.project.spec.monitoring.confirm_windows)
     entry = one.desk.registry.resume(one.desk.project.name, who=one.who, why=why.render(language_of(one.desk)))
     one.did("resumed", entry.to_version, why)
     settle_incident(one.desk, "pause", why)
@@ -226,7 +226,13 @@ def _close_what_is_over(one: Pass) -> None:
     if one.looked.signals.broken_columns or open_incident(one.desk, "broken_input") is None:
         return
     if not _broken_lately(one, windows):
-        settle_incident(one.desk, "broken_input", Statement.of("maintenance.sound_again", windows=windows))
+        settle_incident(one.desk, "broken_input", _sound_again(windows))
+
+
+def _sound_again(windows: int) -> Statement:
+    return (
+        Statement.of("maintenance.sound_again_once") if windows == 1 else Statement.of("maintenance.sound_again", windows=windows)
+    )
 
 
 def _broken_lately(one: Pass, windows: int) -> bool:

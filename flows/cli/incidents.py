@@ -118,7 +118,7 @@ def open_(
         say("incidents.told_line", channels=", ".join(reached))
     for one in made.told:
         if one.content["problem"] is not None:
-            say("incidents.not_told_line", channel=one.content["channel"], detail=_event(one)[1])
+            say("incidents.not_told_line", channel=one.content["channel"], detail=_problem(one))
     if not made.told:
         say("incidents.nobody_told")
 
@@ -204,6 +204,13 @@ def _event(event: "IncidentEvent") -> tuple[str, str]:
     if event.event == "told":
         problem = content["problem"]
         name = text("incidents.event_told" if problem is None else "incidents.event_not_told", call.language)
-        why = "" if problem is None else f" ({Statement.model_validate(problem).render(call.language)})"
+        why = "" if problem is None else f" ({_problem(event)})"
         return name, content["channel"] + why
     return text(f"incidents.event_{event.event}", call.language), content["text" if event.event == "note" else "why"]
+
+
+def _problem(event: "IncidentEvent") -> str:
+    """Return why a channel could not tell."""
+    from leitstand.incident import Statement
+
+    return Statement.model_validate(event.content["problem"]).render(call.language)

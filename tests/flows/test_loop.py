@@ -154,6 +154,7 @@ def test_broken_inputs_pause_and_sound_ones_let_the_model_answer_again(own_parts
     used(own_parts, parts(60, seed=6))
     told = maintained(own_parts)
     assert (told["acted"], told["standing"]["paused"]) == ("resumed", False)
+    assert "have been sound in the last window." in own_parts.done("history", "parts", "--json").stdout
     assert maintained(own_parts)["acted"] == "none"
     own_parts.done("pause", "parts", "--why", "sensor is being exchanged")
     used(own_parts, parts(60, seed=7))

@@ -36,6 +36,15 @@ def test_an_incident_is_reported_noted_and_closed_by_people(plant: Workshop) -> 
         assert said in shown
 
 
+def test_a_channel_that_fails_is_named_once_with_why(plant: Workshop) -> None:
+    plant.project("parts")
+    plant.edit("parts", when_it_errs={"notify": ["env:NO_SUCH_CHANNEL"]})
+    told = plant.done("incidents", "open", "parts", "wrong answers").told
+    assert "Could not be told: env:NO_SUCH_CHANNEL (the environment variable NO_SUCH_CHANNEL is not set)" in told
+    shown = plant.done("incidents", "show", "parts-1").told
+    assert "env:NO_SUCH_CHANNEL (the" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
