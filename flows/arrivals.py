@@ -38,7 +38,7 @@ def find(desk: Desk, known: Sequence[Delivery]) -> Found:
         look_at_folder(desk, incoming, known, found)
     if incoming.database is not None:
         try:
-            found.arrivals += _look_at_table(desk, incoming)
+            found.arrivals += _look_at_table(desk, incoming, len(known))
         except (SourceError, StateError) as error:
             found.missed[incoming.table or "query"] = error
     if incoming.api:
@@ -53,7 +53,7 @@ def _incoming(desk: Desk) -> Incoming:
     return incoming
 
 
-def _look_at_table(desk: Desk, incoming: Incoming) -> list[Arrival]:
+def _look_at_table(desk: Desk, incoming: Incoming, known: int) -> list[Arrival]:
     column, back = incoming.key or incoming.time or "", Overlap(incoming.overlap_keys, incoming.overlap_hours)
     source = Source(database=incoming.database, table=incoming.table, query=incoming.query)
     named = incoming.table or hashlib.sha256((incoming.query or "").encode()).hexdigest()[:12]
@@ -67,7 +67,8 @@ def _look_at_table(desk: Desk, incoming: Incoming) -> list[Arrival]:
         return []
     plausible = are_past(rows[column]) if incoming.time is not None else np.ones(len(rows), dtype=bool)
     moment = now()
-    content = hashlib.sha256(f"{place}|{noted}".encode() + row_hashes(fresh).tobytes()).hexdigest()
+    # counted, because a row that is changed back and forth is a new delivery each time
+    content = hashlib.sha256(f"{place}|{noted}|{known}".encode() + row_hashes(fresh).tobytes()).hexdigest()
 
     def keep(folder: Path) -> None:
         fresh.to_csv(folder / HELD_TABLE, index=False)

@@ -192,7 +192,7 @@ def _resume(one: Pass) -> None:
     standing = one.standing
     if not standing.paused or not is_sound_again(one.desk, standing, require_champion(one.desk)):
         return
-why = _sound_again(one.desk.project.spec.monitoring.confirm_windows)
+    why = _sound_again(one.desk.project.spec.monitoring.confirm_windows)
     entry = one.desk.registry.resume(one.desk.project.name, who=one.who, why=why.render(language_of(one.desk)))
     one.did("resumed", entry.to_version, why)
     settle_incident(one.desk, "pause", why)

@@ -68,6 +68,16 @@ def test_a_row_corrected_in_place_is_found_within_the_overlap(erp: Any) -> None:
     assert 9.5 in erp.table()["pressure"].tolist()
 
 
+def test_a_row_that_is_changed_back_and_forth_is_corrected_each_time(erp: Any) -> None:
+    erp.ingest()
+    for pressure in (9.5, 9.0, 9.5, 9.0, 9.5):
+        with connect(erp) as connection:
+            connection.execute("UPDATE lines SET pressure = ? WHERE id = 9", (pressure,))
+        connection.close()
+        assert erp.ingest().rows_corrected == 1
+        assert pressure in erp.table()["pressure"].tolist()
+
+
 def test_a_query_is_asked_by_time(erp: Any, delivered: Any) -> None:
     query = "SELECT time, line, pressure, count, good, hardness FROM lines WHERE line <> 'X';"
     place = {"database": f"sqlite:///{erp.folder / 'erp.db'}", "query": query, "time": "time", "overlap_hours": 2}
