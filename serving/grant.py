@@ -50,11 +50,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _done(asked: argparse.Namespace, store: KeyStore, language: Language) -> list[str]:
     if asked.command == "create":
-        made = store.create(asked.client, asked.project or [EVERY_PROJECT], asked.right, who=_user(), days=asked.days)
+        made = store.create(asked.client, asked.project or [EVERY_PROJECT], asked.right, who=current_user(), days=asked.days)
         created = text("keys.created", language, id=made.key.id, client=made.key.client)
         return [created, made.text, text("keys.shown_once", language)]
     if asked.command == "revoke":
-        ended = store.revoke(asked.id, who=_user())
+        ended = store.revoke(asked.id, who=current_user())
         return [text("keys.revoked_now", language, id=ended.id, client=ended.client)]
     now = datetime.now(UTC)
     return [
@@ -64,7 +64,8 @@ def _done(asked: argparse.Namespace, store: KeyStore, language: Language) -> lis
     ] or [text("keys.none", language)]
 
 
-def _user() -> str:
+def current_user() -> str:
+    """Return who started this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no such user, as in some containers

@@ -1,6 +1,5 @@
 """Commands about the prediction log: log stats, show, erase and prune."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -175,28 +174,9 @@ def _search(predictions: "PredictionLog", project: str, column: str, value: str)
     UnknownName
         If neither the contract nor the log knows the column: nobody may believe that a person is not in the log because of a misspelling.
     """
-    from infra.prediction_care import Wanted, as_number, search
-    from infra.pseudonyms import pseudonym_of
-    from leitstand.errors import UnknownName
-    from serving.times import parse_time
+    from serving.records import search_person
 
-    contract = _contract(project)
-    known = {one.name: one for one in contract.columns} if contract else {}
-    written: set[object] = {value}
-    if column in known and known[column].is_number:
-        written |= {as_number(value)} - {None}
-    elif column in known and known[column].type == "boolean":
-        written |= {int(value.lower() == "true"), value.capitalize()}
-    elif column in known and known[column].is_time:
-        with suppress(ValueError):
-            moment = parse_time(value)
-            written |= {moment.isoformat(), str(moment)}
-    pseudonyms = {pseudonym_of(settings(), column, one) for one in written}
-    others = frozenset(one for one in (*pseudonyms, *written) if isinstance(one, str | int))
-    found = search(predictions.database, project, Wanted(column, value, others))
-    if column not in known and column not in found.columns:
-        raise UnknownName("column", column, found.columns | set(known))
-    return found
+    return search_person(predictions, project, _contract(project), settings(), column, value)
 
 
 def _shown(project: str, found: "LogStats") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import serving
 
 OWN = ("leitstand", "infra", "data_contracts", "serving")
-ENTRIES = ("serving.service", "serving.grant")
+ENTRIES = ("serving.service", "serving.grant", "serving.records")
 DATA = ("leitstand/texts/*.yaml", "serving/assets/*")  # files that are read, not imported
 CODE = Path(serving.__file__).parent.parent
 

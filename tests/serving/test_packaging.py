@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from own_stage import row
 from workshop import Workshop
 
 from data_contracts.odcs import read_contract, write_contract
@@ -393,6 +394,34 @@ def test_keys_are_made_where_only_the_package_is(made: Package, tmp_path: Path) 
     assert call("list").stdout == f"{id_}  shop  active  cells:read\n"
     assert call("revoke", id_).returncode == 0
     assert "revoked" in call("list").stdout
+
+
+@pytest.mark.slow
+def test_the_log_is_cared_for_where_only_the_package_is(made: Package, tmp_path: Path, stage: Any) -> None:
+    home = {"LEITSTAND_HOME": str(tmp_path / "home"), "LEITSTAND_LANGUAGE": "de"}
+    asked = row(stage, "cells")
+    column = next(name for name, value in asked.items() if isinstance(value, float))
+    about = ("cells", "--column", column, "--value", str(asked[column]))
+
+    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "serving.records", *arguments]
+        return subprocess.run(command, cwd=made.path / "src", env=os.environ | home, capture_output=True, text=True, check=False)
+
+    with served(made.path, tmp_path, **home) as http:
+        (answer,) = http.post("/cells/predict", json={"rows": [asked]}).json()["predictions"]
+        (shown,) = call("show", *about).stdout.splitlines()
+        assert json.loads(shown)["id"] == answer["id"]
+        refused = call("erase", *about)
+        assert (refused.returncode, "1 Vorhersagen" in refused.stderr, "--yes" in refused.stderr) == (2, True, True)
+        misspelt = call("show", "cells", "--column", "nobody", "--value", "1")
+        assert (misspelt.returncode, misspelt.stdout) == (2, "")
+        erased = call("erase", *about, "--yes")
+        assert (erased.returncode, erased.stdout.startswith("1 Vorhersagen mit diesem Wert")) == (0, True), erased.stderr
+        assert call("show", *about).stdout.strip() == ""
+        http.post("/cells/predict", json={"rows": [asked]}).raise_for_status()
+        assert "0 Vorhersagen" in call("prune", "cells", "--days", "1").stdout
+    no_period = call("prune", "cells")
+    assert (no_period.returncode, "--days" in no_period.stderr) == (2, True)
 
 
 @pytest.mark.slow
