@@ -29,6 +29,7 @@ class Arrival:
     rows_in_order : later rows may correct earlier ones of the same key, as in requests and in tables that log changes
     bookmark : returns place and value to be noted with it, given which of its rows came in
     received : places of the requests it is made of
+    parts : what it is taken apart into where it would be held back as a whole
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Arrival:
     rows_in_order: bool = False
     bookmark: Callable[[np.ndarray | bool], tuple[str, str]] | None = None
     received: tuple[int, ...] = ()
+    parts: "tuple[Arrival, ...]" = ()
     path: Path | None = None
 
     @property

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,11 @@ def _look_at_table(desk: Desk, incoming: Incoming, known: int) -> list[Arrival]:
 
 def _look_at_requests(desk: Desk) -> list[Arrival]:
     requests = desk.received.waiting(desk.project.name)
-    return [_request_arrival(desk, requests)] if requests else []
+    if not requests:
+        return []
+    whole = _request_arrival(desk, requests)
+    runs = [list(run) for _, run in groupby(requests, key=lambda one: one.client)]
+    return [replace(whole, parts=tuple(_request_arrival(desk, run) for run in runs) if len(runs) > 1 else ())]
 
 
 def _request_arrival(desk: Desk, requests: Sequence[Request]) -> Arrival:

@@ -141,6 +141,10 @@ class _Pass:
             admitted = self.admission.admit(arrival, one, self._earlier(arrival))
         except Changing:
             return arrival.name
+        if admitted.delivery.state == "held" and arrival.parts:  # the rows of one sender hold back nobody else's
+            for part in arrival.parts:
+                self._take(part)
+            return None
         self.made.append(admitted.delivery)
         self.received[number] = arrival.received
         if arrival.bookmark is not None:

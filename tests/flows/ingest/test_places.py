@@ -192,9 +192,9 @@ def test_all_state_and_the_companys_table_on_postgresql(
     assert len(plant.table()) == 74
 
 
-def sent(plant: Any, frame: pd.DataFrame, id_: str) -> None:
+def sent(plant: Any, frame: pd.DataFrame, id_: str, client: str = "shop") -> None:
     received = Received(plant.settings.database("history"))
-    received.keep("parts", id_, json.dumps(json.loads(frame.to_json(orient="records"))), len(frame), "shop")
+    received.keep("parts", id_, json.dumps(json.loads(frame.to_json(orient="records"))), len(frame), client)
     received.close()
 
 
@@ -221,6 +221,17 @@ def test_held_requests_wait_apart_from_later_ones(plant: Any, delivered: Any) ->
     assert plant.ingest().rows_added == 4
     decide(plant.desk, str(number), "allowed", "Ada")
     assert plant.ingest().rows_added == 12
+
+
+def test_one_senders_doubtful_rows_hold_back_nobody_elses(plant: Any, delivered: Any) -> None:
+    plant.project(incoming={"api": True})
+    plant.ingest()
+    sent(plant, delivered(30, 12), "a", client="press")
+    sent(plant, delivered(36, 24, pressure=-5.0), "b", client="oven")
+    sent(plant, delivered(42, 12), "c", client="press")
+    found = plant.ingest()
+    assert (found.rows_added, [one.rows for one in found.waiting]) == (24, [24])
+    assert plant.ingest().deliveries == ()
 
 
 def test_a_bookmark_survives_as_text_and_knows_rows_however_a_driver_gives_them() -> None:
